@@ -1,0 +1,98 @@
+"""Facts to be told: written in the transaction of the change they tell of, published by the relay."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from contracts.envelope import Data, Event
+from contracts.topics import Topic
+from contracts.values import TenantId
+from storage import Transaction, named_queries
+
+DataT = TypeVar("DataT", bound=Data)
+
+# A record must fit the broker's and the producer's 1 MiB with key, headers and framing.
+MOST_BYTES = 1_000_000
+SIGNAL = "outbox"
+
+sql = named_queries(__package__, "outbox.sql")
+
+
+class FactTooLargeError(ValueError):
+    """A fact that no broker would take; refused before the change it tells of is committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Generic[DataT]):
+    """Something to be told: whose, of which entity (the record key's part after the tenant), and what."""
+
+    tenant_id: TenantId
+    entity: str
+    data: DataT
+    correlation_id: str = ""
+    causation_id: str = ""
+
+    @property
+    def key(self) -> str:
+        """The record key: entities of two tenants never share one."""
+        return f"{self.tenant_id}:{self.entity}"
+
+
+async def add(tx: Transaction, topic: Topic[DataT], facts: Sequence[Fact[DataT]]) -> None:
+    """Have these facts published after the commit, in this order.
+
+    The caller has locked the aggregate they tell of, so that one entity's facts are committed in the order of their
+    ids. Of several facts of one key on a compacted topic the last counts. FactTooLargeError over 1,000,000 bytes.
+    """
+    if not facts:
+        return
+    micros = time.time_ns() // 1000
+    versions: dict[tuple[str, str], int] = {}
+    if topic.compacted:
+        # Sorted, so that two transactions that state the same keys cannot deadlock.
+        newest = dict(sorted({(fact.tenant_id, fact.key): fact for fact in facts}.items()))
+        facts = list(newest.values())
+        rows = await tx.fetch(
+            _Stated,
+            sql["state"],
+            topic.name,
+            micros,
+            [fact.tenant_id for fact in facts],
+            [fact.key for fact in facts],
+            [fact.data.model_dump(mode="json") for fact in facts],
+        )
+        versions = {(row.tenant_id, row.key): row.version for row in rows}
+    events = [
+        Event[DataT](
+            type=topic.type,
+            version=topic.version,
+            entity_version=versions.get((fact.tenant_id, fact.key), micros),
+            tenant_id=fact.tenant_id,
+            subject=fact.entity,
+            correlation_id=fact.correlation_id,
+            causation_id=fact.causation_id,
+            data=fact.data,
+        )
+        for fact in facts
+    ]
+    values = [event.model_dump_json(serialize_as_any=True).encode() for event in events]
+    for fact, value in zip(facts, values, strict=True):
+        if len(value) > MOST_BYTES:
+            raise FactTooLargeError(f"{topic.name} {fact.key}: {len(value)} bytes, at most {MOST_BYTES}")
+    await tx.execute(
+        sql["add"],
+        topic.name,
+        [fact.tenant_id for fact in facts],
+        [fact.key for fact in facts],
+        [str(event.id) for event in events],
+        values,
+    )
+    tx.signal(SIGNAL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    tenant_id: TenantId
+    key: str
+    version: int

@@ -1,0 +1,170 @@
+"""The one relay of a service: takes committed facts from the outbox to Kafka, in order, until each is acknowledged."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    RecordListTooLargeError,
+)
+from prometheus_client import Counter, Gauge
+
+from contracts.topics import BY_NAME
+from contracts.values import TenantId
+from messaging.outbox import SIGNAL, sql
+from storage import Database, Session, is_lost_connection
+
+log = structlog.get_logger()
+
+BATCH = 500
+POLL_SECONDS = 0.2  # what is found without a wake-up: facts of other processes of this service
+LONGEST_BACKOFF = 10.0
+_LOCK = "messaging.relay"
+
+PUBLISHED = Counter("outbox_published_total", "Facts acknowledged by Kafka. Flat while the backlog grows: see the log.")
+BACKLOG = Gauge("outbox_backlog", "Facts not yet published. Growing: is Kafka reachable, is a key parked?")
+OLDEST = Gauge("outbox_oldest_seconds", "Age of the oldest unpublished fact. Over a minute: others act on old news.")
+PARKED = Counter("outbox_parked_total", "Keys parked because Kafka refuses a fact for good. Any: read its reason.")
+
+# Kafka refuses these for good; waiting would stop every other key.
+_PERMANENT = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: int
+    tenant_id: TenantId
+    topic: str
+    key: str
+    event_id: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Backlog:
+    facts: int
+    oldest_seconds: float | None
+
+
+class Relay:
+    """Publishes as long as it holds the service's relay lock; other replicas' relays wait for that lock.
+
+    One relay, because parallel ones break the order of a key (measured). Rows are read and marked on the session
+    that holds the lock, so a relay that lost the lock can do neither.
+    """
+
+    def __init__(self, db: Database, bootstrap: str, client_id: str) -> None:
+        self._db = db
+        self._bootstrap = bootstrap
+        self._client_id = client_id
+        self._wake = asyncio.Event()
+        db.on_signal(SIGNAL, self._wake.set)
+
+    async def run(self) -> None:
+        """Publish until cancelled; a lost broker, session or lock is waited for."""
+        backoff = POLL_SECONDS
+        while True:
+            try:
+                await self._hold_and_publish()
+            except Exception as error:
+                if not (isinstance(error, KafkaError) or is_lost_connection(error)):
+                    raise
+                log.warning("relay.waiting", error=type(error).__name__, seconds=backoff)
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, LONGEST_BACKOFF)
+            else:
+                backoff = POLL_SECONDS
+
+    async def _hold_and_publish(self) -> None:
+        session = await self._db.session()
+        try:
+            while not await session.try_lock(_LOCK):  # noqa: ASYNC110 (another process holds it: no event tells us)
+                await asyncio.sleep(1)
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._bootstrap,
+                client_id=self._client_id,
+                acks="all",
+                enable_idempotence=True,
+                compression_type="zstd",
+                linger_ms=5,
+                max_request_size=1_048_576,
+                request_timeout_ms=30_000,
+            )
+            await producer.start()
+            try:
+                while True:
+                    self._wake.clear()
+                    if await self._publish_batch(session, producer) == 0:
+                        await self._idle()
+            except OutOfOrderSequenceNumber:
+                log.warning("relay.producer_rebuilt")  # the sequence is lost with this producer; a new one starts anew
+            finally:
+                await producer.stop()
+        finally:
+            await session.close()
+
+    async def _publish_batch(self, session: Session, producer: AIOKafkaProducer) -> int:
+        async with session.transaction() as tx:
+            rows = await tx.fetch(_Row, sql["pending"], BATCH)
+        if not rows:
+            return 0
+        sent = [(row, await self._send(producer, row)) for row in rows]
+        published: list[int] = []
+        parked: list[tuple[_Row, Exception]] = []
+        failed: Exception | None = None
+        for row, future in sent:
+            try:
+                await future
+                published.append(row.id)
+            except _PERMANENT as error:
+                parked.append((row, error))
+            except KafkaError as error:
+                failed = error
+        async with session.transaction() as tx:
+            await tx.execute(sql["mark_published"], published)
+            for row, refusal in parked:
+                log.error("relay.parked", topic=row.topic, key=row.key, error=type(refusal).__name__)
+                PARKED.inc()
+                await tx.execute(sql["park"], row.id, f"{type(refusal).__name__}: {refusal}"[:500])
+        PUBLISHED.inc(len(published))
+        if failed is not None:
+            raise failed
+        return len(rows)
+
+    @staticmethod
+    async def _send(producer: AIOKafkaProducer, row: _Row) -> "asyncio.Future[object]":
+        try:
+            future: asyncio.Future[object] = await producer.send(
+                row.topic,
+                value=row.value,
+                key=row.key.encode(),
+                headers=[
+                    ("id", row.event_id.encode()),
+                    ("tenant", row.tenant_id.encode()),
+                    ("type", BY_NAME[row.topic].type.encode() if row.topic in BY_NAME else b""),
+                ],
+            )
+        except KafkaError as error:  # refused before it left, by size or by an unknown topic
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(error)
+        return future
+
+    async def _idle(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def measure(self) -> None:
+        """Set the backlog's gauges, for the metrics page."""
+        async with self._db.all_tenants() as tx:
+            backlog = await tx.fetch_one(_Backlog, sql["backlog"])
+        if backlog is not None:
+            BACKLOG.set(backlog.facts)
+            OLDEST.set(backlog.oldest_seconds or 0)

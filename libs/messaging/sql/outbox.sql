@@ -1,0 +1,62 @@
+-- name: state
+-- The version of each key's new statement: one more than the last, or the clock's microseconds if that is more, so
+-- that an owner restored from an old backup does not speak into the past.
+insert into stated_fact (tenant_id, topic, key, version, data)
+select tenant_id, $1, key, $2, data
+from unnest($3::text[], $4::text[], $5::jsonb[]) as row (tenant_id, key, data)
+on conflict (tenant_id, topic, key) do update
+set version = greatest(stated_fact.version + 1, excluded.version), data = excluded.data
+returning tenant_id, key, version
+
+-- name: add
+insert into outbox (tenant_id, topic, key, event_id, value)
+select tenant_id, $1, key, event_id, value
+from unnest($2::text[], $3::text[], $4::text[], $5::bytea[]) as row (tenant_id, key, event_id, value)
+
+-- name: pending
+-- Never a cursor over ids: a slower transaction's rows would be passed over (measured). Served by outbox_pending.
+-- A parked key's later facts wait with it, so that its order holds.
+select id, tenant_id, topic, key, event_id, value
+from outbox
+where published_at is null
+  and parked is null
+  and not exists (
+    select from outbox as parked
+    where parked.topic = outbox.topic and parked.key = outbox.key
+      and parked.parked is not null and parked.published_at is null)
+order by id
+limit $1
+
+-- name: mark_published
+update outbox set published_at = now() where id = any($1::bigint[])
+
+-- name: park
+update outbox set parked = $2 where id = $1
+
+-- name: backlog
+select count(*) as facts, extract(epoch from now() - min(created_at))::float8 as oldest_seconds
+from outbox
+where published_at is null
+
+-- name: stated
+-- One page of everything said on compacted topics; served by stated_fact_pkey.
+select tenant_id, topic, key, data
+from stated_fact
+where (tenant_id, topic, key) > ($1, $2, $3)
+order by tenant_id, topic, key
+limit $4
+
+-- name: due
+-- Whether the nightly task has not run for a day.
+insert into nightly_run (task, ran_at) values ($1, now())
+on conflict (task) do update set ran_at = now()
+where nightly_run.ran_at < now() - interval '24 hours'
+returning true
+
+-- name: sweep_outbox
+delete from outbox where id in (
+  select id from outbox where published_at < now() - interval '3 days' limit 10000)
+
+-- name: sweep_inbox
+delete from inbox where ctid in (
+  select ctid from inbox where handled_at < now() - interval '30 days' limit 10000)
