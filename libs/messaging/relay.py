@@ -63,6 +63,7 @@ class Relay:
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._wake = asyncio.Event()
+        self.waiting: str | None = None
         db.on_signal(SIGNAL, self._wake.set)
 
     async def run(self) -> None:
@@ -74,6 +75,7 @@ class Relay:
             except Exception as error:
                 if not (isinstance(error, KafkaError) or is_lost_connection(error)):
                     raise
+                self.waiting = "Kafka" if isinstance(error, KafkaError) else "the database"
                 log.warning("relay.waiting", error=type(error).__name__, seconds=backoff)
                 await asyncio.sleep(backoff)
                 backoff = min(backoff * 2, LONGEST_BACKOFF)
@@ -96,6 +98,7 @@ class Relay:
                 request_timeout_ms=30_000,
             )
             await producer.start()
+            self.waiting = None
             try:
                 while True:
                     self._wake.clear()

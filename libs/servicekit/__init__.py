@@ -1,0 +1,23 @@
+"""A process and its HTTP edge: run, settings, transactions, permissions, paging, problems, logs, metrics, traces."""
+
+from servicekit.access import Caller, Principal, allow
+from servicekit.edge import Tx
+from servicekit.paging import Page, Paging
+from servicekit.problems import Problem
+from servicekit.run import main
+from servicekit.service import Service, Worker
+from servicekit.settings import ServiceSettings
+
+__all__ = [
+    "Caller",
+    "Page",
+    "Paging",
+    "Principal",
+    "Problem",
+    "Service",
+    "ServiceSettings",
+    "Tx",
+    "Worker",
+    "allow",
+    "main",
+]

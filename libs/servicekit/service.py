@@ -1,0 +1,45 @@
+"""What a service is made of: its parts wired, nothing opened."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Protocol
+
+from fastapi import APIRouter
+
+from contracts.topics import Topic
+from messaging import Consumer, Handler
+from servicekit.settings import ServiceSettings
+from storage import Database
+
+
+class Worker(Protocol):
+    """Something that works beside handlers and routes."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, finish what is in hand, return. Raising ends the process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The wired parts. `components` are the modules whose migrations make its schema, in order."""
+
+    name: str
+    settings: ServiceSettings
+    db: Database
+    router: APIRouter
+    components: Sequence[ModuleType]
+    copies: Sequence[Topic[Any]] = ()
+    handlers: Mapping[Topic[Any], Handler] = field(default_factory=dict)
+    workers: Sequence[Worker] = ()
+    largest_body: int = 1_048_576
+    resources: Mapping[str, Any] = field(default_factory=dict)
+
+    def consumers(self) -> list[Consumer]:
+        """One for each topic that is copied or handled."""
+        topics = dict.fromkeys((*self.copies, *self.handlers))
+        return [
+            Consumer(self.db, self.name, topic, self.handlers.get(topic), copy=topic in self.copies) for topic in topics
+        ]
