@@ -14,6 +14,8 @@ LineIdentity = NewType("LineIdentity", str)
 RunId = NewType("RunId", str)
 Currency = NewType("Currency", str)
 
+NO_RUN = RunId("")
+
 CENT = Decimal("0.01")
 
 

@@ -1,0 +1,63 @@
+"""What a service tells delivery about its effect; everything else about exactly-once is delivery's own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from contracts.values import SiteId, TenantId
+from delivery.operations import Operation, OperationKey, Settled
+from delivery.transitions import Hit
+from storage import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Operations that are sent one after the other: an agreement, a catalog, a kind of job."""
+
+    site_id: SiteId
+    tenant_id: TenantId
+    effect: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one read of a lane found, by operation; `closed` says why the lane takes no more writes."""
+
+    hits: Mapping[OperationKey, Sequence[Hit]] = field(default_factory=dict)
+    conflicts: Mapping[OperationKey, str] = field(default_factory=dict)
+    closed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request that certainly had its effect."""
+
+    remote_id: int | None = None
+    status: int | None = None
+    request_id: str = ""
+
+
+class Effect(Protocol):
+    """The three things delivery needs to know; httpkit's ApiError carries how certain a failure is."""
+
+    @property
+    def name(self) -> str:
+        """The name its operations are queued under."""
+        ...
+
+    async def gate(self, tx: Transaction, tenant_id: TenantId) -> str | None:
+        """Why nothing may be sent for the tenant now; None when all is well."""
+        ...
+
+    async def find(self, lane: Lane, operations: Sequence[Operation]) -> Reading:
+        """What is at the peer already: one read a turn, before every send. ApiError or any exception voids the turn."""
+        ...
+
+    async def send(self, operation: Operation) -> Sent:
+        """Make the request once, whatever the method; raise ApiError with its outcome."""
+        ...
+
+    async def settled(self, tx: Transaction, operation: Operation, result: Settled) -> None:
+        """Store and publish a terminal state, also a failed one, in the transaction that settles it."""
+        ...

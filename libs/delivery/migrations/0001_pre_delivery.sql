@@ -1,0 +1,103 @@
+-- Who owns a site in this service, since when: the epoch fences every claim and every result.
+create table site_owner (
+  site_id text primary key,
+  epoch uuid not null,
+  holder text not null,
+  taken_at timestamptz not null default now());
+select shared_table('site_owner');
+
+-- One call to a peer that has no idempotency keys.
+create table operation (
+  tenant_id text,
+  operation_key text,
+  seq bigint generated always as identity,
+  effect text not null,
+  site_id text not null,
+  lane text not null,
+  kind text not null check (kind in ('create', 'patch', 'job')),
+  -- What its order matters for: one call at a time may be unsettled here.
+  target text not null,
+  marker text,
+  body jsonb not null,
+  body_digest text not null,
+  run_id text not null default '',
+  state text not null default 'pending' check (state in (
+    'pending', 'in_flight', 'ambiguous', 'confirmed', 'rejected', 'conflict', 'stale', 'superseded')),
+  reason text not null default '',
+  message text not null default '',
+  epoch uuid,
+  attempts int not null default 0,
+  not_before timestamptz not null default now(),
+  remote_id bigint,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (tenant_id, operation_key),
+  check ((state in ('in_flight')) <= (epoch is not null)),
+  check (kind <> 'create' or marker is not null));
+select tenant_table('operation');
+
+-- Last net: one unsettled call a target.
+create unique index operation_one_unsettled_a_target on operation (tenant_id, effect, target)
+where state in ('in_flight', 'ambiguous');
+-- Last net: no remote record stands for two creations.
+create unique index operation_remote_id_once on operation (site_id, effect, remote_id)
+where kind = 'create' and state = 'confirmed';
+-- Serves the owner's look for work and each lane's turn, oldest first.
+create index operation_open on operation (site_id, effect, lane, seq)
+where state in ('pending', 'in_flight', 'ambiguous');
+-- Serves progress of a run and the reconciliation of a lane.
+create index operation_run on operation (tenant_id, run_id, state);
+create index operation_lane on operation (tenant_id, effect, lane, state);
+
+-- Last net: what is confirmed stays as it is.
+create function confirmed_never_changes() returns trigger
+language plpgsql
+as $$
+begin
+  raise exception 'operation % is confirmed and never changes', old.operation_key using errcode = '23514';
+end $$;
+create trigger confirmed_never_changes
+before update on operation
+for each row when (old.state = 'confirmed')
+execute function confirmed_never_changes();
+
+-- What an operation stands for. Two operations that are live or confirmed never stand for the same.
+create table coverage (
+  tenant_id text,
+  operation_key text,
+  identity text,
+  component text,
+  quantity numeric(20, 6) not null,
+  cost numeric(20, 6) not null,
+  price numeric(20, 6) not null,
+  released_at timestamptz,
+  primary key (tenant_id, operation_key, identity, component),
+  foreign key (tenant_id, operation_key) references operation);
+select tenant_table('coverage');
+-- Last net against billing a line twice.
+create unique index coverage_once on coverage (tenant_id, identity, component) where released_at is null;
+
+-- Every request that was made for an operation.
+create table attempt (
+  tenant_id text,
+  operation_key text,
+  number int,
+  at timestamptz not null default clock_timestamp(),
+  outcome text not null,
+  status int,
+  code text not null default '',
+  message text not null default '',
+  request_id text not null default '',
+  seconds numeric(12, 6) not null,
+  primary key (tenant_id, operation_key, number));
+select tenant_table('attempt');
+
+-- A tenant ('' as lane) or one lane that waits for a person.
+create table delivery_pause (
+  tenant_id text,
+  lane text,
+  code text not null,
+  message text not null,
+  paused_at timestamptz not null default now(),
+  primary key (tenant_id, lane));
+select tenant_table('delivery_pause');

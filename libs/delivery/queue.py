@@ -1,0 +1,233 @@
+"""Queueing operations, and what people ask of them: coverage first, so that nothing is queued twice."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from contracts.values import NO_RUN, LineIdentity, RunId, SiteId, TenantId
+from delivery.operations import Kind, Marker, NewOperation, OperationKey, State, marker, operation_key
+from storage import Transaction, named_queries
+
+sql = named_queries(__package__, "operations.sql")
+
+SIGNAL = "delivery"
+
+
+class KeyReusedError(Exception):
+    """An operation key that exists with other content: never "already there"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """What became of a request to queue: keys newly queued, keys already there, and lines others stand for."""
+
+    new: tuple[OperationKey, ...]
+    already: tuple[OperationKey, ...]
+    covered: tuple[tuple[LineIdentity, str], ...]
+
+
+async def enqueue(tx: Transaction, effect: str, operations: Sequence[NewOperation]) -> Queued:
+    """Queue what is not yet covered or queued. An operation whose coverage is taken by another is left out whole.
+
+    KeyReusedError where a key exists with other content.
+    """
+    new: list[OperationKey] = []
+    already: list[OperationKey] = []
+    covered: list[tuple[LineIdentity, str]] = []
+    by_tenant: dict[TenantId, list[NewOperation]] = defaultdict(list)
+    for operation in operations:
+        by_tenant[operation.tenant_id].append(operation)
+    for tenant_id in sorted(by_tenant):
+        wanted = by_tenant[tenant_id]
+        await tx.execute(sql["lock_tenant"], tenant_id)
+        known = {
+            row.operation_key: row
+            for row in await tx.fetch(_Known, sql["known"], tenant_id, [operation.key for operation in wanted])
+        }
+        identities = sorted({part.identity for operation in wanted for part in operation.coverage})
+        taken = {
+            (row.identity, row.component): row.operation_key
+            for row in await tx.fetch(_Covered, sql["covered"], tenant_id, identities)
+        }
+        accepted: list[NewOperation] = []
+        for operation in wanted:
+            digest = _digest(operation.body)
+            if (row := known.get(operation.key)) is not None:
+                if row.body_digest != digest:
+                    raise KeyReusedError(f"operation {operation.key} exists with other content")
+                already.append(operation.key)
+                continue
+            others = [(part.identity, part.component) for part in operation.coverage]
+            if any(pair in taken for pair in others):
+                covered.extend(pair for pair in others if pair in taken)
+                continue
+            taken.update(dict.fromkeys(others, operation.key))
+            accepted.append(operation)
+        await tx.execute_many(sql["insert_operation"], [_row(effect, operation) for operation in accepted])
+        await tx.execute_many(
+            sql["insert_coverage"],
+            [
+                (tenant_id, operation.key, part.identity, part.component, part.quantity, part.cost, part.price)
+                for operation in accepted
+                for part in operation.coverage
+            ],
+        )
+        new.extend(operation.key for operation in accepted)
+    if new:
+        tx.signal(SIGNAL)
+    return Queued(tuple(new), tuple(already), tuple(covered))
+
+
+async def enqueue_job(
+    tx: Transaction, effect: str, tenant_id: TenantId, site_id: SiteId, lane: str, body: Any, run_id: RunId = NO_RUN
+) -> bool:
+    """Queue a job (safe to repeat) unless one of the same lane waits already; whether it was queued."""
+    await tx.execute(sql["lock_tenant"], tenant_id)
+    if await tx.value(sql["open_job"], tenant_id, effect, lane):
+        return False
+    key = operation_key("job", lane, uuid4())
+    job = NewOperation(tenant_id, site_id, key, Kind.JOB, lane, body, target=lane, run_id=run_id)
+    await tx.execute_many(sql["insert_operation"], [_row(effect, job)])
+    tx.signal(SIGNAL)
+    return True
+
+
+async def supersede(tx: Transaction, tenant_id: TenantId, keys: Sequence[OperationKey]) -> list[OperationKey]:
+    """Take back what is still pending, with its coverage; the keys for which it was not too late."""
+    taken_back = [OperationKey(key) for key in await tx.column(sql["supersede"], tenant_id, list(keys))]
+    await tx.execute(sql["release"], tenant_id, taken_back)
+    return taken_back
+
+
+async def pause(tx: Transaction, tenant_id: TenantId, lane: str, code: str, message: str) -> None:
+    """Stop a tenant ('' as lane) or one lane until `resume`."""
+    await tx.execute(sql["pause"], tenant_id, lane, code, message)
+
+
+async def resume(tx: Transaction, tenant_id: TenantId, lane: str | None = None) -> int:
+    """Let a lane, or everything of the tenant, go on; how many pauses that ended."""
+    ended = await tx.execute(sql["resume"], tenant_id, lane)
+    tx.signal(SIGNAL)
+    return ended
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What waits for a person, and why."""
+
+    tenant_id: TenantId
+    lane: str
+    code: str
+    message: str
+    paused_at: datetime
+
+
+async def pauses(tx: Transaction, tenant_id: TenantId) -> list[Pause]:
+    """Everything of the tenant that is paused."""
+    return await tx.fetch(Pause, sql["pauses"], tenant_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An operation with how it stands, for people and for reconciliation."""
+
+    tenant_id: TenantId
+    key: OperationKey
+    state: State
+    effect: str
+    lane: str
+    kind: Kind
+    marker: Marker | None
+    body: Any
+    run_id: RunId
+    reason: str
+    message: str
+    attempts: int
+    remote_id: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request made for an operation."""
+
+    number: int
+    at: datetime
+    outcome: str
+    status: int | None
+    code: str
+    message: str
+    request_id: str
+    seconds: Decimal
+
+
+async def timeline(tx: Transaction, tenant_id: TenantId, key: OperationKey) -> tuple[Recorded, list[Attempt]] | None:
+    """An operation with all its attempts."""
+    recorded = await tx.fetch_one(Recorded, sql["operation"], tenant_id, key)
+    if recorded is None:
+        return None
+    return recorded, await tx.fetch(Attempt, sql["attempts"], tenant_id, key)
+
+
+async def counts(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> dict[State, int]:
+    """How many operations of a run are in which state."""
+    return {row.state: row.operations for row in await tx.fetch(_Count, sql["counts"], tenant_id, run_id)}
+
+
+async def lanes(tx: Transaction, effect: str, tenant_id: TenantId) -> list[str]:
+    """Every lane of the tenant that something was or may have been written to."""
+    return [str(lane) for lane in await tx.column(sql["lanes"], tenant_id, effect)]
+
+
+async def live_of_lane(tx: Transaction, effect: str, tenant_id: TenantId, lane: str) -> list[Recorded]:
+    """What stands, or may stand, at the peer for this lane."""
+    return await tx.fetch(Recorded, sql["live_of_lane"], tenant_id, effect, lane)
+
+
+def _row(effect: str, operation: NewOperation) -> tuple[Any, ...]:
+    mark = marker(operation.site_id, operation.key) if operation.kind is Kind.CREATE else None
+    return (
+        operation.tenant_id,
+        operation.key,
+        effect,
+        operation.site_id,
+        operation.lane,
+        operation.kind,
+        operation.target or operation.key,
+        mark,
+        operation.body,
+        _digest(operation.body),
+        operation.run_id,
+    )
+
+
+def _digest(body: Any) -> str:
+    text = json.dumps(body, sort_keys=True, default=lambda v: format(v, "f") if isinstance(v, Decimal) else str(v))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    operation_key: OperationKey
+    body_digest: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class _Covered:
+    identity: LineIdentity
+    component: str
+    operation_key: OperationKey
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    state: State
+    operations: int

@@ -1,0 +1,135 @@
+"""The state machine of an operation: pure, and the only place that decides what follows from what.
+
+The table it implements is in docs/exactly-once.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from delivery.operations import Kind, State
+from httpkit import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The owner has committed that it will send now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The request ended this way."""
+
+    outcome: Outcome
+    status: int | None = None
+    remote_id: int | None = None
+    code: str = ""
+    message: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """It was in flight under an owner that is gone, or without a running send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A record at the peer that is ours by marker (creation) or by id (patch), and whether it says what we would.
+
+    `elsewhere`: a copy that a person made on another agreement; reported, never adopted, no reason not to send (B18).
+    """
+
+    remote_id: int
+    equal: bool
+    detail: str = ""
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a read of the peer, begun after the quarantine, found; `closed` says why the lane takes no more writes."""
+
+    hits: Sequence[Hit] = ()
+    conflict: str = ""
+    closed: str = ""
+
+
+Fact = Claimed | Answered | Abandoned | Read
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The state that follows. `send` says that a claim may be made now; `pause` that a person must act first."""
+
+    state: State
+    remote_id: int | None = None
+    reason: str = ""
+    message: str = ""
+    send: bool = False
+    wait: float = 0.0
+    pause: str = ""
+
+
+class ImpossibleError(Exception):
+    """A fact that cannot happen in this state: a defect of ours, never the peer's."""
+
+
+# Without a Retry-After, and for calls that never left.
+SHORT_WAIT = 1.0
+# A 404 is a moved codebase or a wrong key as often as a missing record: the next turn's read decides.
+NOT_FOUND_WAIT = 5.0
+
+
+def transition(state: State, kind: Kind, fact: Fact) -> Next:
+    """What follows in `state` from `fact`; ImpossibleError where nothing can."""
+    match state, fact:
+        case ((State.PENDING | State.AMBIGUOUS), Claimed()):
+            return Next(State.IN_FLIGHT)
+        case ((State.PENDING | State.AMBIGUOUS), Read() as read):
+            return _after_read(state, read)
+        case State.IN_FLIGHT, Abandoned():
+            return Next(State.PENDING if kind is Kind.JOB else State.AMBIGUOUS)
+        case State.IN_FLIGHT, Answered() as answer:
+            return _after_answer(kind, answer)
+        case _:
+            raise ImpossibleError(f"{type(fact).__name__} cannot happen to an operation that is {state}")
+
+
+def _after_read(state: State, read: Read) -> Next:
+    own = [hit for hit in read.hits if not hit.elsewhere]
+    match own:
+        case [hit] if hit.equal:
+            return Next(State.CONFIRMED, remote_id=hit.remote_id)
+        case [hit]:
+            return Next(State.CONFLICT, hit.remote_id, "differs", hit.detail or "the record there says otherwise")
+        case [first, *_]:
+            ids = ", ".join(str(hit.remote_id) for hit in own)
+            return Next(State.CONFLICT, first.remote_id, "several", f"our marker is there more than once: {ids}")
+        case _:
+            pass
+    if read.closed:
+        return Next(State.STALE, reason="stale", message=read.closed)
+    if read.conflict:
+        return Next(State.CONFLICT, reason="changed", message=read.conflict)
+    return Next(state, send=True)
+
+
+def _after_answer(kind: Kind, answer: Answered) -> Next:
+    match answer.outcome:
+        case Outcome.OK:
+            return Next(State.CONFIRMED, remote_id=answer.remote_id)
+        case Outcome.NOT_SENT:
+            return Next(State.PENDING, reason=answer.code, wait=answer.retry_after or SHORT_WAIT)
+        case Outcome.THROTTLED:
+            return Next(State.PENDING, reason="throttled", wait=answer.retry_after or SHORT_WAIT)
+        case Outcome.REJECTED:
+            return Next(State.REJECTED, reason=answer.code or "rejected", message=answer.message)
+        case Outcome.CONFIG:
+            pause = "tenant" if answer.status == 401 else "lane"  # noqa: PLR2004 (401: the key; 403: a right)
+            return Next(State.PENDING, reason=answer.code or "config", message=answer.message, pause=pause)
+        case Outcome.NOT_FOUND:
+            return Next(State.PENDING, reason="not_found", message=answer.message, wait=NOT_FOUND_WAIT)
+        case Outcome.AMBIGUOUS if kind is Kind.JOB:
+            return Next(State.PENDING, reason=answer.code, message=answer.message, wait=NOT_FOUND_WAIT)
+        case Outcome.AMBIGUOUS:
+            return Next(State.AMBIGUOUS, reason=answer.code or "ambiguous", message=answer.message)
