@@ -7,6 +7,7 @@ from servicekit.problems import Problem
 from servicekit.run import main
 from servicekit.service import Service, Worker
 from servicekit.settings import ServiceSettings
+from servicekit.sites import SiteSettings
 
 __all__ = [
     "Caller",
@@ -16,6 +17,7 @@ __all__ = [
     "Problem",
     "Service",
     "ServiceSettings",
+    "SiteSettings",
     "Tx",
     "Worker",
     "allow",

@@ -1,0 +1,18 @@
+"""What every service knows of a tenant: connections, programs, setup, the gate, sealed secrets, open sites."""
+
+from tenancy.facts import COPIES, closed, connection, program, setup
+from tenancy.secrets import Keyring, UnsealError
+from tenancy.sites import PRIVATE_KEY, NotConnectedError, Sites
+
+__all__ = [
+    "COPIES",
+    "PRIVATE_KEY",
+    "Keyring",
+    "NotConnectedError",
+    "Sites",
+    "UnsealError",
+    "closed",
+    "connection",
+    "program",
+    "setup",
+]

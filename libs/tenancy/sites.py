@@ -1,0 +1,88 @@
+"""Open ConnectWise clients, one a tenant, with the limiter that all callers of its site in this process share."""
+
+from dataclasses import dataclass
+
+from connectwise import ConnectWise, Credentials
+from contracts.events import ConnectionChanged
+from contracts.values import SiteId, TenantId
+from httpkit import AddressPolicy, Limiter
+from storage import Database
+from tenancy.facts import connection
+from tenancy.secrets import Keyring
+
+PRIVATE_KEY = "private_key"
+
+
+class NotConnectedError(Exception):
+    """A tenant without a ConnectWise connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    fact: ConnectionChanged
+    client: ConnectWise
+
+
+class Sites:
+    """Clients by tenant. A changed connection (a new key) makes a new client; the site's limiter outlives it."""
+
+    def __init__(
+        self,
+        db: Database,
+        keyring: Keyring,
+        *,
+        calls_per_minute: int,
+        deadline: float = 30.0,
+        concurrency: int = 10,
+        allow_loopback: bool = False,
+    ) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._calls_per_minute = calls_per_minute
+        self._deadline = deadline
+        self._concurrency = concurrency
+        self._addresses = AddressPolicy(allow_plain_loopback=allow_loopback)
+        self._open: dict[TenantId, _Open] = {}
+        self._limiters: dict[SiteId, Limiter] = {}
+
+    async def open(self, tenant_id: TenantId) -> ConnectWise:
+        """The tenant's client; NotConnectedError without a connection, AddressRefused or UnsealError for a bad one."""
+        async with self._db.transaction([tenant_id]) as tx:
+            fact = await connection(tx, tenant_id)
+        if fact is None:
+            raise NotConnectedError(f"tenant {tenant_id} has no ConnectWise connection")
+        known = self._open.get(tenant_id)
+        if known is not None and known.fact == fact:
+            return known.client
+        client = self.client(tenant_id, fact)
+        self._open[tenant_id] = _Open(fact, client)
+        # Not closed here: a call of another lane may be in hand. It is dropped with its last user.
+        return client
+
+    def client(self, tenant_id: TenantId, fact: ConnectionChanged) -> ConnectWise:
+        """A client for a connection as its fact describes it."""
+        if fact.private_key is None:
+            raise NotConnectedError(f"the connection of tenant {tenant_id} has no private key")
+        credentials = Credentials(
+            fact.company_id,
+            fact.public_key,
+            self._keyring.unseal(tenant_id, PRIVATE_KEY, fact.private_key),
+            fact.client_id,
+        )
+        limiter = self._limiters.setdefault(
+            fact.site_id, Limiter(self._calls_per_minute, concurrency=self._concurrency, api="connectwise")
+        )
+        return ConnectWise(
+            fact.base_url,
+            credentials,
+            limiter=limiter,
+            deadline=self._deadline,
+            max_connections=self._concurrency,
+            addresses=self._addresses,
+        )
+
+    async def aclose(self) -> None:
+        """Close every client."""
+        for known in self._open.values():
+            await known.client.aclose()
+        self._open.clear()
