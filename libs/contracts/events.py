@@ -112,6 +112,7 @@ class InvoiceLineReceived(Data):
     quantity: Money
     list_unit: Money
     effective_unit: Money
+    fx_rate: Money = Decimal(1)  # list and effective units times this are in `currency`
     cost: Money
     tax: Money
     currency: Currency

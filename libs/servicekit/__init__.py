@@ -1,7 +1,7 @@
 """A process and its HTTP edge: run, settings, transactions, permissions, paging, problems, logs, metrics, traces."""
 
 from servicekit.access import Caller, Principal, allow
-from servicekit.edge import Tx
+from servicekit.edge import Begin, Tx
 from servicekit.paging import Page, Paging
 from servicekit.problems import Problem
 from servicekit.run import main
@@ -10,6 +10,7 @@ from servicekit.settings import ServiceSettings
 from servicekit.sites import SiteSettings
 
 __all__ = [
+    "Begin",
     "Caller",
     "Page",
     "Paging",

@@ -1,6 +1,7 @@
 """The HTTP edge of a service: its own routes under /v1/<name>, what all services answer, and bounded bodies."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -27,6 +28,14 @@ async def _transaction(request: Request, caller: Caller) -> AsyncIterator[Transa
 
 # Committed before the answer leaves: a failing commit is an error to the caller, never a success.
 Tx = Annotated[Transaction, Depends(_transaction, scope="function")]
+
+
+def _begin(request: Request, caller: Caller) -> Callable[[], AbstractAsyncContextManager[Transaction]]:
+    return lambda: request.app.state.db.transaction(caller.tenants)
+
+
+# For a route that must not hold a transaction while it waits for the caller, such as an upload.
+Begin = Annotated[Callable[[], AbstractAsyncContextManager[Transaction]], Depends(_begin)]
 
 
 def build_app(

@@ -87,7 +87,11 @@ class Transaction:
         """
         shape = f"select {', '.join(columns)} from {like} with no data"  # noqa: S608 (names of ours, no input)
         await self._connection.execute(f'create temporary table if not exists "{name}" on commit drop as {shape}')
-        await self._connection.copy_records_to_table(name, columns=list(columns), records=rows)
+        await self.copy(name, columns, rows)
+
+    async def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """COPY rows into a temporary table that is there already."""
+        await self._connection.copy_records_to_table(table, columns=list(columns), records=rows)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:

@@ -1,0 +1,1 @@
+"""Sources in, canonical customers, products, documents and lines out."""

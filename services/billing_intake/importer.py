@@ -1,0 +1,235 @@
+"""The work of the service: a received file becomes documents, lines and facts, all of it or nothing."""
+
+import asyncio
+import hashlib
+import itertools
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import BinaryIO
+
+import structlog
+from prometheus_client import Counter
+
+from billing_intake import store
+from billing_intake.domain import nce, tabular
+from billing_intake.domain.canonical import CanonicalLine
+from billing_intake.domain.refusals import FileRefused, Refusal
+from billing_intake.domain.totals import differing
+from billing_intake.store import Received, StagedDocument
+from contracts import topics
+from contracts.events import InvoiceLineReceived, InvoiceSealed, ProductChanged
+from contracts.values import Currency, ProductKey, RunId, TenantId
+from messaging import Fact, outbox
+from storage import Database, Transaction, is_lost_connection
+
+log = structlog.get_logger()
+
+SIGNAL = "imports"
+LOOK_SECONDS = 1.0
+BATCH = 2_000
+# More say nothing new: the file has another layout, or another hand in it.
+MOST_REFUSALS = 50
+
+IMPORTED = Counter(
+    "imports_total", "Files read. refused: the importer's page or `psabridge import` says why.", ["state"]
+)
+
+
+class Importer:
+    """Reads received files one after the other, in memory that does not grow with them."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._wake = asyncio.Event()
+        db.on_signal(SIGNAL, self._wake.set)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read what waits until told to stop; a file in hand is finished or, when the process dies, read again."""
+        while not stop.is_set():
+            self._wake.clear()
+            try:
+                async with self._db.all_tenants() as tx:
+                    waiting = await store.next_received(tx)
+                for tenant_id, import_id in waiting:
+                    if not stop.is_set():
+                        await self.read(tenant_id, import_id)
+            except Exception as error:
+                if not is_lost_connection(error):
+                    raise
+                log.warning("imports.waiting", error=type(error).__name__)
+                waiting = []
+            if not waiting:
+                await self._idle(stop)
+
+    async def _idle(self, stop: asyncio.Event) -> None:
+        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
+        await asyncio.wait(waits, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def read(self, tenant_id: TenantId, import_id: str) -> None:
+        """Read one file: sealed with all its facts in one transaction, or refused with its reasons."""
+        try:
+            async with self._db.transaction([tenant_id]) as tx:
+                received = await store.lock_received(tx, tenant_id, import_id)
+                if received is None:
+                    return
+                with tempfile.TemporaryFile() as file:
+                    await _unpack(tx, received, file)
+                    rows, warnings = await _stage(tx, file)
+                    await _seal(tx, received)
+                await store.finish(tx, tenant_id, import_id, "sealed", rows, (), warnings)
+            IMPORTED.labels("sealed").inc()
+            log.info("imports.sealed", tenant=tenant_id, run=import_id, rows=rows)
+        except _Refused as refused:
+            async with self._db.transaction([tenant_id]) as tx:
+                await store.finish(tx, tenant_id, import_id, "refused", 0, refused.refusals, ())
+            IMPORTED.labels("refused").inc()
+            log.info("imports.refused", tenant=tenant_id, run=import_id, rule=refused.refusals[0].rule)
+
+
+class _Refused(Exception):  # noqa: N818 (named by the fact)
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__(refusals[0].message)
+        self.refusals = refusals
+
+
+async def _unpack(tx: Transaction, received: Received, file: BinaryIO) -> None:
+    for number in itertools.count():
+        compressed = await store.chunk(tx, received.tenant_id, received.import_id, number)
+        if compressed is None:
+            break
+        await asyncio.to_thread(lambda packed: file.write(zlib.decompress(packed)), compressed)
+    file.seek(0)
+
+
+async def _stage(tx: Transaction, file: BinaryIO) -> tuple[int, list[str]]:
+    """Parse in a thread, batch by batch, so that probes and other requests are answered meanwhile."""
+    await store.create_stage(tx)
+    count, refusals, warnings = 0, list[Refusal](), set[str]()
+    try:
+        batches = await asyncio.to_thread(_batches, file)
+        while batch := await asyncio.to_thread(next, batches, None):
+            refusals.extend(found for found in batch if isinstance(found, Refusal))
+            if len(refusals) >= MOST_REFUSALS:
+                break
+            lines = [found for found in batch if isinstance(found, CanonicalLine)]
+            for line in lines:
+                warnings.update(
+                    f"row {line.row}: {warning}" for warning in line.warnings if len(warnings) < MOST_REFUSALS
+                )
+            await store.stage(tx, lines, _digest)
+            count += len(lines)
+    except FileRefused as error:
+        refusals.append(error.refusal)
+    if not refusals and not count:
+        refusals.append(Refusal("no_lines", "the file has a header and no lines"))
+    if refusals:
+        raise _Refused(refusals[:MOST_REFUSALS])
+    return count, sorted(warnings)
+
+
+def _batches(file: BinaryIO) -> Iterator[list[CanonicalLine | Refusal]]:
+    rows = tabular.rows(file)
+    reader = nce.RowReader(nce.read_header(next(rows)))
+    numbered = enumerate(rows, 2)
+    return iter(lambda: [reader.read(row, values) for row, values in itertools.islice(numbered, BATCH)], [])
+
+
+def _digest(line: CanonicalLine) -> str:
+    return hashlib.blake2b(repr(line.content()).encode(), digest_size=12).hexdigest()
+
+
+async def _seal(tx: Transaction, received: Received) -> None:
+    """Compare with what was taken in before, save what is new, and tell it."""
+    found = await store.staged_documents(tx)
+    tied = _check_totals(received, found)
+    known = await store.known_documents(tx, received.tenant_id, [document.document_id for document in found])
+    run = RunId(received.import_id)
+
+    customers = await store.staged_customers(tx)
+    await outbox.add(tx, topics.CUSTOMERS, [Fact(received.tenant_id, c.key, c, run) for c in customers])
+    products = [_product(product) for product in await store.staged_products(tx)]
+    await outbox.add(tx, topics.PRODUCTS, [Fact(received.tenant_id, p.key, p, run) for p in products])
+    for document in found:
+        before = known.get(document.document_id)
+        is_tied = document.document_id in tied
+        if before is not None and before.digest == document.digest:
+            version, removed = before.version, []
+            if is_tied:
+                await store.tie_document(tx, received.tenant_id, document.document_id)
+        else:
+            version = before.version + 1 if before else 1
+            removed = await store.save_document(
+                tx, received.tenant_id, document, received.source, version, received.import_id, tied=is_tied
+            )
+            await _tell_lines(tx, received, document, version)
+        sealed = InvoiceSealed(
+            document_id=document.document_id,
+            document_version=version,
+            run_id=run,
+            source=received.source,
+            number=document.number,
+            currency=Currency(document.currency),
+            file=received.file,
+            lines=document.lines,
+            cost_total=document.cost_total,
+            tax_total=document.tax_total,
+            tied=is_tied,
+            removed_identities=tuple(removed),
+        )
+        await outbox.add(tx, topics.INVOICE_SEALED, [Fact(received.tenant_id, document.document_id, sealed, run)])
+
+
+def _check_totals(received: Received, found: Sequence[StagedDocument]) -> set[str]:
+    """The documents whose totals were compared with the supplier's invoice; refused where one differs."""
+    expected = {name: Decimal(total) for name, total in received.expected.items()}
+    if "" in expected:
+        if len(found) != 1:
+            said = ", ".join(f"{document.number} ({document.currency})" for document in found)
+            raise _Refused(
+                [Refusal("total_without_document", f"which document is that the total of? There are: {said}")]
+            )
+        expected = {found[0].number: expected[""]}
+    totals = {document.number: document.total for document in found} | {
+        document.currency: document.total
+        for document in found
+        if sum(other.currency == document.currency for other in found) == 1
+    }
+    if refusals := differing(expected, totals):
+        raise _Refused(refusals)
+    return {d.document_id for d in found if d.number in expected or d.currency in expected}
+
+
+async def _tell_lines(tx: Transaction, received: Received, document: StagedDocument, version: int) -> None:
+    common = {"source": received.source, "file": received.file}
+    after = (0, "")
+    while True:
+        page: list[InvoiceLineReceived] = await store.new_lines(
+            tx, received.tenant_id, document.document_id, version, after, BATCH, common
+        )
+        if not page:
+            return
+        await outbox.add(
+            tx,
+            topics.INVOICE_LINES,
+            [Fact(received.tenant_id, line.customer_key, line, received.import_id) for line in page],
+        )
+        after = (page[-1].row, page[-1].identity)
+
+
+def _product(product: store.StagedProduct) -> ProductChanged:
+    key = ProductKey.parse(product.key)
+    return ProductChanged(
+        key=product.key,
+        sku=key.sku,
+        name=product.name,
+        publisher=product.publisher,
+        term=key.term,
+        plan=key.plan,
+        currency=key.currency,
+        unit_price=product.unit_price,
+        unit_cost=product.unit_cost,
+    )
