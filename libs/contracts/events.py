@@ -253,6 +253,18 @@ class AdditionSettled(Data):
     message: str = ""
 
 
+class RunStep(StrEnum):
+    """The steps of a run, in order: who works on each is in docs/architecture.md."""
+
+    IMPORT = "import"
+    SETUP = "setup"
+    CATALOG = "catalog"
+    LINES = "lines"
+    APPROVE = "approve"
+    WRITE = "write"
+    RECONCILE = "reconcile"
+
+
 class CommandKind(StrEnum):
     """What a person can ask of a run."""
 
@@ -272,10 +284,11 @@ class SyncStep(Data):
     """How far one step of a run is, as the service that works on it sees it."""
 
     run_id: RunId
-    step: str
+    step: RunStep
     state: Literal["waiting", "running", "blocked", "done", "failed"]
     done: int = 0
     total: int = 0
+    counts: dict[str, int] = Field(default_factory=dict)
     message: str = ""
 
 

@@ -13,7 +13,6 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from billing_intake import store
-from billing_intake.domain.nce import SOURCE
 from billing_intake.importer import SIGNAL
 from servicekit import Begin, Caller, Page, Paging, Problem, Tx, allow
 
@@ -39,7 +38,7 @@ async def receive(
     begin: Begin,
     caller: Caller,
     file: Annotated[str, Query(min_length=1, max_length=200, description="the file's name, for messages")],
-    source: Literal["microsoft-nce"] = SOURCE,
+    source: Literal["microsoft-nce"] = "microsoft-nce",
     expect_total: Annotated[
         list[str] | None, Query(max_length=20, description="NUMBER=AMOUNT or CURRENCY=AMOUNT, with tax")
     ] = None,

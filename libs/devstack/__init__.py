@@ -1,0 +1,1 @@
+"""Kafka, PostgreSQL and every service as processes on one machine. No service imports it."""

@@ -1,0 +1,71 @@
+"""JSON whose numbers are exact: `Decimal` in, `Decimal` out, never a float (architecture, section 7)."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NoReturn
+
+_LARGEST_EXPONENT = 40  # money has 20 digits; 1E+999999 written out would be a megabyte of zeros
+
+
+class UnreadableJson(ValueError):  # noqa: N818 - named by the fact, as all our exceptions
+    """The text is not JSON, or holds a number that JSON does not know (NaN, Infinity)."""
+
+
+def loads(content: bytes | str) -> Any:
+    """The value of a JSON text; whole numbers as `int`, all others as `Decimal`.
+
+    Raises:
+        UnreadableJson: the text is not JSON.
+    """
+    try:
+        return json.loads(content, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise UnreadableJson(f"not JSON ({len(content)} bytes)") from error
+
+
+def dumps(value: Any) -> bytes:
+    """The JSON text of a value; a `Decimal` as a number with all its digits (`Decimal("17.600000")` is 17.600000).
+
+    The standard encoder cannot write a Decimal as a number, and pydantic's writes it as a string.
+
+    Raises:
+        TypeError: a float (money would lose digits unseen) or another type that JSON has no form for.
+        ValueError: a Decimal that is no finite number of at most 40 digits before the point.
+    """
+    return "".join(_encode(value)).encode()
+
+
+def _encode(value: Any) -> Iterator[str]:
+    match value:
+        case None | bool() | int() | str():
+            yield json.dumps(value)
+        case Decimal():
+            yield _number(value)
+        case Mapping():
+            yield "{"
+            for index, (key, member) in enumerate(value.items()):
+                if not isinstance(key, str):
+                    raise TypeError(f"a JSON member is named by a string, not by {type(key).__name__}")
+                yield f"{',' if index else ''}{json.dumps(key)}:"
+                yield from _encode(member)
+            yield "}"
+        case Sequence() if not isinstance(value, bytes | bytearray):
+            yield "["
+            for index, member in enumerate(value):
+                if index:
+                    yield ","
+                yield from _encode(member)
+            yield "]"
+        case _:
+            raise TypeError(f"{type(value).__name__} has no exact form in JSON")
+
+
+def _number(value: Decimal) -> str:
+    if not value.is_finite() or abs(value.adjusted()) > _LARGEST_EXPONENT:
+        raise ValueError("a number in JSON is finite and of a sensible size")
+    return format(value, "f")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,166 @@
+"""From the wire to the sites and back, with the faults in between."""
+
+import asyncio
+from typing import Any
+
+from connectwise_simulator import api, wire
+from connectwise_simulator.call import Answer, Request
+from connectwise_simulator.errors import FORBIDDEN_TEXT, plain
+from connectwise_simulator.faults import Apply, Effect, Fault, Tell
+from connectwise_simulator.jsonwire import dumps, error_text, loads
+from connectwise_simulator.registry import route
+from connectwise_simulator.security import credentials
+from connectwise_simulator.site import Actor
+from connectwise_simulator.wire import Receive, Scope, Send
+from connectwise_simulator.world import World
+
+LARGEST_BODY = 5_000_000
+WRONG_BY = 1_000_000
+HTML = "text/html; charset=utf-8"
+PROXY_PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1><hr>edge proxy</body></html>"
+PHRASES = {200: "Just a moment...", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
+
+
+class Edge:
+    """The ASGI application of the API; the control API and the page stand beside it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or fail it as ordered."""
+        request = await _request(scope, receive)
+        if request is None:
+            await _send(send, Answer(413, error_text(plain(413, "ConnectWiseApi", "The body is too large.").body)))
+            return
+        found = api.company_info(self._world.sites, request.path)
+        if found is not None:
+            await _send(send, found)
+            return
+        if self._world.latency:
+            await asyncio.sleep(self._world.latency)
+        rest = api.rest_of(request.path) or ""
+        given = credentials(request)
+        site = given[0].lower() if given else ""
+        # Only known companies are counted by name: a stranger must not fill memory with invented ones.
+        self._world.calls[site if site in self._world.sites else "", request.method, route(rest)[0]] += 1
+        fault = self._world.faults.striking(site, request.method, rest)
+        actor = Actor("", request.method, request.path)
+        if fault is None:
+            found = api.answer(self._world.sites, request, actor)
+            actor.told("gone" if wire.is_gone(scope) else found.status)
+            await _send(send, found)
+        else:
+            await self._fail(fault, request, actor, _Line(scope, receive, send))
+
+    async def _fail(self, fault: Fault, request: Request, actor: Actor, line: "_Line") -> None:
+        effect = fault.effect
+        truth: Answer | None = None
+        if effect.apply is Apply.AFTER_DELAY:
+            await asyncio.sleep(fault.order.delay)
+        if effect.apply is Apply.LATER:
+            self._apply_later(fault, request, actor)
+        elif effect.apply is not Apply.NEVER:
+            truth = api.answer(self._world.sites, request, actor)
+            if fault.order.kind == "list_lag":
+                self._unlist(actor, fault.order.delay)
+        if effect.tell is Tell.TRUTH_LATE:
+            await asyncio.sleep(fault.order.delay)
+        actor.told(await line.tell(effect, fault, truth))
+
+    def _apply_later(self, fault: Fault, request: Request, actor: Actor) -> None:
+        async def apply() -> None:
+            await asyncio.sleep(fault.order.delay)
+            api.answer(self._world.sites, request, actor)
+            actor.told(fault.order.tell if fault.order.tell != "504" else 504)
+
+        task = asyncio.create_task(apply())
+        self._world.late.add(task)
+        task.add_done_callback(self._world.late.discard)
+
+    def _unlist(self, actor: Actor, seconds: float) -> None:
+        for effect in actor.effects:
+            if effect.before is None:
+                self._world.sites[effect.site.lower()].tables[effect.table].unlist(effect.record_id, seconds)
+
+
+class _Line:
+    """One client's connection during one request that goes wrong."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+
+    async def tell(self, effect: Effect, fault: Fault, truth: Answer | None) -> int | str:
+        """Do to the client what the fault says; what it was told, for the history."""
+        if wire.is_gone(self._scope):
+            return "gone"
+        if effect.tell is Tell.RESET:
+            await wire.reset(self._scope, self._receive)
+            return "reset"
+        if effect.tell is Tell.SILENCE:
+            await wire.departure(self._receive)
+            return "silence"
+        if effect.tell is Tell.ERROR or truth is None:
+            await _send(self._send, _error(effect, fault))
+            return effect.status
+        if effect.tell is Tell.TRUNCATED:
+            await _send(self._send, truth, share=0.5)
+            await wire.cut(self._scope, self._receive)
+            return "truncated"
+        if effect.tell is Tell.WRONG_ID:
+            truth = _with_wrong_id(truth)
+        await _send(self._send, truth)
+        return truth.status
+
+
+def _error(effect: Effect, fault: Fault) -> Answer:
+    if effect.html:
+        return Answer(effect.status, PROXY_PAGE.format(PHRASES[effect.status]), content_type=HTML)
+    seconds = fault.order.retry_after
+    bodies: dict[int, dict[str, Any]] = {
+        401: {"code": "Unauthorized", "message": "The username or password is incorrect.", "errors": None},
+        403: {"code": "Security", "message": FORBIDDEN_TEXT, "errors": None},
+        # This body has the key `error` where all others have `code`.
+        429: {"error": "ConnectWiseAPI", "message": f"Too many requests. Please try again in {seconds} seconds."},
+        500: {"code": "ConnectWiseApi", "message": "A timeout has occured. Please try again.", "errors": None},
+    }
+    headers = [("retry-after", str(seconds))] if effect.status == 429 else []  # noqa: PLR2004 - as the table above
+    return Answer(effect.status, error_text(bodies[effect.status]), headers)
+
+
+def _with_wrong_id(truth: Answer) -> Answer:
+    if truth.record_id is None:
+        return truth
+    body = loads(truth.body)
+    if isinstance(body, dict) and "id" in body:
+        body["id"] += WRONG_BY
+    return Answer(truth.status, dumps(body), truth.headers, truth.content_type)
+
+
+async def _request(scope: Scope, receive: Receive) -> Request | None:
+    """The whole request; None if its body is larger than any record."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > LARGEST_BODY:
+            return None
+        if not message.get("more_body", False):
+            break
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    query = scope["query_string"].decode("latin-1")
+    return Request(scope["method"], scope["path"], query, headers, body)
+
+
+async def _send(send: Send, answer: Answer, share: float = 1.0) -> None:
+    """Send an answer, or its first part with the length of the whole."""
+    body = answer.body.encode()
+    headers = [("content-type", answer.content_type), *api.usual_headers(), *answer.headers]
+    if answer.status != 204:  # noqa: PLR2004 - no content
+        headers.append(("content-length", str(len(body))))
+    raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    part = body[: int(len(body) * share)]
+    await send({"type": "http.response.body", "body": part, "more_body": share < 1})

@@ -1,0 +1,67 @@
+"""What really happened: an append-only list of every effect, whatever the client was told."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from connectwise_simulator.schema import Record
+
+PENDING = "pending"
+
+
+@dataclass(slots=True)
+class Effect:
+    """One change of one record. Only `told` is written later, once, when the client gets its answer."""
+
+    seq: int
+    time: str
+    site: str
+    member: str
+    method: str
+    path: str
+    table: str
+    record_id: int
+    before: Record | None
+    after: Record | None
+    told: int | str = PENDING
+
+    def view(self) -> dict[str, Any]:
+        """As `/_simulator/history` answers it."""
+        return {
+            "seq": self.seq,
+            "time": self.time,
+            "site": self.site,
+            "member": self.member,
+            "method": self.method,
+            "path": self.path,
+            "type": self.table,
+            "id": self.record_id,
+            "before": self.before,
+            "after": self.after,
+            "told": self.told,
+        }
+
+
+class History:
+    """All effects of all sites in their order; sequence numbers start at 1 and have no gaps."""
+
+    def __init__(self) -> None:
+        self._effects: list[Effect] = []
+
+    def append(self, **facts: Any) -> Effect:
+        """Record one effect."""
+        effect = Effect(seq=len(self._effects) + 1, **facts)
+        self._effects.append(effect)
+        return effect
+
+    def after(self, seq: int, limit: int, site: str | None, table: str | None) -> list[Effect]:
+        """Up to `limit` effects with a greater sequence number, of one site or record type if given."""
+        found: list[Effect] = []
+        for effect in self._effects[max(seq, 0) :]:
+            if (site is None or effect.site == site) and (table is None or effect.table == table):
+                found.append(effect)
+                if len(found) == limit:
+                    break
+        return found
+
+    def __len__(self) -> int:
+        return len(self._effects)

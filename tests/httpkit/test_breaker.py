@@ -1,0 +1,83 @@
+import pytest
+
+from httpkit import ApiError, Breaker, HttpClient, Limiter, NotAdmitted, Outcome, RetryPolicy
+from httpkit.addresses import AddressPolicy
+from tests.httpkit.peer import peer, reply
+from tests.httpkit.turned_clock import TurnedClock
+
+LOST = Outcome.AMBIGUOUS
+
+
+def opened(clock: TurnedClock) -> Breaker:
+    breaker = Breaker(failures=3, cool_down=30.0, clock=clock)
+    for _ in range(3):
+        breaker.enter()
+        breaker.settle(LOST)
+    return breaker
+
+
+def test_opens_after_failures_in_a_row() -> None:
+    breaker = opened(TurnedClock())
+    with pytest.raises(NotAdmitted) as caught:
+        breaker.enter()
+    assert caught.value.outcome is Outcome.NOT_SENT
+    assert caught.value.retry_after == 30.0
+
+
+@pytest.mark.parametrize("alive", [Outcome.OK, Outcome.REJECTED, Outcome.CONFIG, Outcome.THROTTLED, Outcome.NOT_FOUND])
+def test_any_proper_answer_ends_the_row(alive: Outcome) -> None:
+    breaker = Breaker(failures=2, clock=TurnedClock())
+    for outcome in (LOST, alive, LOST, alive):
+        breaker.enter()
+        breaker.settle(outcome)
+    assert not breaker.is_open
+
+
+async def test_lets_one_probe_out_and_closes_when_it_is_answered() -> None:
+    clock = TurnedClock()
+    breaker = opened(clock)
+    await clock.turn(31)
+    breaker.enter()
+    with pytest.raises(NotAdmitted) as refused:
+        breaker.enter()
+    breaker.abandon(refused.value)
+    with pytest.raises(NotAdmitted):
+        breaker.enter()
+    breaker.settle(Outcome.OK)
+    breaker.enter()
+    assert not breaker.is_open
+
+
+async def test_failed_probe_opens_for_another_while() -> None:
+    clock = TurnedClock()
+    breaker = opened(clock)
+    await clock.turn(31)
+    breaker.enter()
+    breaker.settle(LOST)
+    with pytest.raises(NotAdmitted):
+        breaker.enter()
+
+
+async def test_given_up_probe_makes_room_for_the_next() -> None:
+    clock = TurnedClock()
+    breaker = opened(clock)
+    await clock.turn(31)
+    breaker.enter()
+    breaker.abandon(TimeoutError())
+    breaker.enter()
+
+
+async def test_site_that_is_down_is_not_called() -> None:
+    async with peer(reply(503, {})) as there:
+        client = HttpClient(
+            there.url,
+            limiter=Limiter(10_000),
+            breaker=Breaker(failures=2),
+            addresses=AddressPolicy(allow_plain_loopback=True),
+            retry=RetryPolicy(attempts=5, first_wait=0.001),
+        )
+        async with client:
+            for _ in range(3):
+                with pytest.raises(ApiError):
+                    await client.request("GET", "/")
+    assert len(there.asked) == 2
