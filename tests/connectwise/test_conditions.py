@@ -1,0 +1,154 @@
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from connectwise import Condition, ConditionTooLong, UnsafeText, where
+from connectwise.conditions import cut
+from tests.connectwise.grammar import Reader
+
+NASTY = "\"'[]%_*\\() =<>!,orandOR AND ) company/id = 1"
+typed = st.text(max_size=30) | st.text(alphabet=NASTY, max_size=20)
+
+
+def built(build: Any, *values: Any) -> Condition:
+    try:
+        condition: Condition = build(*values)
+    except UnsafeText:
+        assume(False)
+        raise
+    return condition
+
+
+@given(typed)
+def test_text_stays_one_value_with_the_same_characters(text: str) -> None:
+    test = Reader(built(where.Company.name.__eq__, text).text).read()
+    assert test({"name": text})
+    assert not test({"name": text + "x"})
+
+
+@given(typed, typed)
+def test_part_of_a_text_is_looked_for_literally(part: str, name: str) -> None:
+    test = Reader(built(where.Company.name.contains, part).text).read()
+    assert test({"name": name}) == (part in name)
+    assert test({"name": f"a{part}b"})
+
+
+@given(typed, typed)
+def test_start_of_a_text_is_looked_for_literally(part: str, name: str) -> None:
+    test = Reader(built(where.Company.name.starts_with, part).text).read()
+    assert test({"name": name}) == name.startswith(part)
+
+
+@pytest.mark.parametrize("text", ["both \" and '", "back\\slash", "wild*card", "line\nbreak", "nul\0", "\u2028"])
+def test_text_without_a_proven_escape_is_refused(text: str) -> None:
+    for build in (where.Company.name.__eq__, where.Company.name.contains, where.Company.name.starts_with):
+        with pytest.raises(UnsafeText):
+            build(text)
+
+
+numbers = st.integers(-50, 50)
+simple = st.one_of(
+    st.builds(lambda n: where.Agreement.id == n, numbers),
+    st.builds(lambda n: where.Agreement.id != n, numbers),
+    st.builds(lambda n: where.Agreement.id < n, numbers),
+    st.builds(lambda n: where.Agreement.id <= n, numbers),
+    st.builds(lambda n: where.Agreement.id > n, numbers),
+    st.builds(lambda n: where.Agreement.id >= n, numbers),
+    st.builds(where.Agreement.id.in_, st.lists(numbers, min_size=1, max_size=6)),
+    st.just(where.Agreement.cancelled.is_true),
+    st.builds(lambda name: where.Agreement.name == name, st.sampled_from(["a", "b c", '"', "'", "[x]"])),
+)
+compound = st.recursive(
+    simple,
+    lambda inner: st.one_of(
+        st.builds(lambda a, b: a & b, inner, inner),
+        st.builds(lambda a, b: a | b, inner, inner),
+        st.builds(lambda a: ~a, inner),
+    ),
+    max_leaves=8,
+)
+rows = st.fixed_dictionaries(
+    {"id": numbers, "cancelledFlag": st.booleans(), "name": st.sampled_from(["a", "b c", '"', "'", "[x]"])}
+)
+
+
+@given(compound, compound, rows)
+def test_combinations_mean_what_they_say(left: Condition, right: Condition, row: dict[str, Any]) -> None:
+    holds_left, holds_right = Reader(left.text).read()(row), Reader(right.text).read()(row)
+    assert Reader((left & right).text).read()(row) == (holds_left and holds_right)
+    assert Reader((left | right).text).read()(row) == (holds_left or holds_right)
+    assert Reader((~left).text).read()(row) == (not holds_left)
+
+
+@given(compound, rows, st.integers(60, 400))
+def test_parts_of_a_cut_filter_find_together_what_it_finds(
+    condition: Condition, row: dict[str, Any], longest: int
+) -> None:
+    try:
+        parts = cut(condition, longest)
+    except ConditionTooLong:
+        assume(False)
+        return
+    assert all(part.encoded_length <= longest for part in parts)
+    assert any(Reader(part.text).read()(row) for part in parts) == Reader(condition.text).read()(row)
+
+
+def test_long_list_is_cut_and_keeps_its_other_conditions() -> None:
+    condition = (where.Agreement.company_id == 12) & where.Agreement.id.in_(range(1, 2001))
+    parts = cut(condition, 1500)
+    assert 5 < len(parts) < 25
+    assert all(part.text.startswith("company/id = 12 AND id in (") for part in parts)
+
+
+def test_filter_that_cannot_be_cut_is_refused() -> None:
+    with pytest.raises(ConditionTooLong):
+        cut(~where.Agreement.id.in_(range(2000)), 1500)
+
+
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (where.Agreement.company_id == 12, "company/id = 12"),
+        (where.Agreement.start_date >= date(2025, 1, 31), "startDate >= [2025-01-31T00:00:00Z]"),
+        (
+            where.Agreement.last_updated > datetime(2025, 1, 31, 1, 2, 3, 999, tzinfo=timezone(timedelta(hours=1))),
+            "lastUpdated > [2025-01-31T00:02:03Z]",
+        ),
+        (where.Agreement.end_date == None, "endDate = null"),  # noqa: E711 - a condition, not a comparison
+        (where.Addition.quantity == Decimal("1E+2"), "quantity = 100"),
+        (where.Addition.serial_number.in_(["A", "B", "A"]), 'serialNumber in ("A","B")'),
+        (~where.Company.deleted.is_true, "deletedFlag != true"),
+        (~(where.Company.name.contains("x") & (where.Company.id < 5)), 'name not contains "x" OR id >= 5'),
+        (where.Company.name == 'a "b"', "name = 'a \"b\"'"),
+        (where.Company.name == "[x]", 'name = "[[]x]"'),
+    ],
+)
+def test_condition_is_written_in_the_grammar(condition: Condition, text: str) -> None:
+    assert condition.text == text
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: where.Agreement.id == "1 OR 1=1",
+        lambda: where.Agreement.id == True,  # noqa: E712 - a value of the wrong type
+        lambda: where.Addition.quantity == 0.1,
+        lambda: where.Addition.quantity == Decimal("NaN"),
+        lambda: where.Agreement.start_date == datetime(2025, 1, 1, tzinfo=UTC),
+        lambda: where.Agreement.last_updated > datetime(2025, 1, 1),  # noqa: DTZ001 - that is what is refused
+        lambda: where.Agreement.name == 5,
+        lambda: bool(where.Agreement.id == 1),
+    ],
+)
+def test_value_of_another_type_is_refused(build: Any) -> None:
+    with pytest.raises(TypeError):
+        build()
+
+
+def test_empty_list_is_refused() -> None:
+    with pytest.raises(ValueError, match="finds nothing"):
+        where.Agreement.id.in_([])
