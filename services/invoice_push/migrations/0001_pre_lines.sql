@@ -1,0 +1,112 @@
+-- A document as billing_intake sealed it: what its lines must add up to (B1, B3).
+create table document (
+  tenant_id text,
+  document_id text,
+  version int not null,
+  run_id text not null,
+  source text not null,
+  number text not null,
+  currency text not null,
+  file text not null,
+  lines int not null,
+  cost_total numeric(20, 6) not null,
+  tax_total numeric(20, 6) not null,
+  tied boolean not null,
+  sealed_at timestamptz not null default now(),
+  primary key (tenant_id, document_id));
+select tenant_table('document');
+
+-- A billed line on its way to an agreement. source_cost is what the supplier charges now, written_cost what was queued.
+create table line (
+  tenant_id text,
+  identity text,
+  position bigint generated always as identity,
+  document_id text not null,
+  document_version int not null,
+  run_id text not null,
+  source text not null,
+  file text not null,
+  row int not null,
+  customer_key text not null,
+  customer_name text not null,
+  billing_contract text not null,
+  product_key text not null,
+  product_name text not null,
+  subscription_id text not null,
+  kind text not null,
+  raw_kind text not null,
+  motion text not null,
+  period_start date,
+  period_end date,
+  quantity numeric not null,
+  list_unit numeric not null,
+  effective_unit numeric not null,
+  fx_rate numeric not null,
+  source_cost numeric(20, 6) not null,
+  tax numeric(20, 6) not null,
+  currency text not null,
+  trial boolean not null,
+  description text not null,
+  state text not null default 'received' check (state in (
+    'received', 'held', 'ignored', 'ready', 'queued', 'synced', 'failed')),
+  reason text not null default '',
+  detail text not null default '',
+  draft jsonb,
+  agreement_id bigint,
+  generation int not null default 1,
+  operation_key text,
+  written_cost numeric(20, 6) not null default 0,
+  written_price numeric(20, 6) not null default 0,
+  addition_id bigint,
+  updated_at timestamptz not null default now(),
+  primary key (tenant_id, identity));
+select tenant_table('line');
+-- Serves the lists, in the order in which lines came.
+create unique index line_position on line (tenant_id, position);
+-- Serves resolution, approval and counts of a run.
+create index line_run on line (tenant_id, run_id, state, position);
+-- Serves resolution of a tenant: what is not queued yet.
+create index line_unsettled on line (tenant_id, position) where state in ('received', 'held', 'ready');
+-- Serves the proof of a document.
+create index line_document on line (tenant_id, document_id);
+-- Serves the result of an operation.
+create index line_operation on line (tenant_id, operation_key) where operation_key is not null;
+
+-- Tenants whose lines are to be looked at again; `asked` tells whether more was asked meanwhile.
+create table resolve_due (
+  tenant_id text primary key,
+  asked bigint not null default 1,
+  since timestamptz not null default now());
+select tenant_table('resolve_due');
+
+-- What was last said of a run, so that only changes are told.
+create table run_report (
+  tenant_id text,
+  run_id text,
+  due boolean not null default true,
+  lines jsonb,
+  write jsonb,
+  approved_by text,
+  approved_at timestamptz,
+  primary key (tenant_id, run_id));
+select tenant_table('run_report');
+-- Serves the reporter.
+create index run_report_due on run_report (tenant_id) where due;
+
+-- What ConnectWise held when it was read back after a run.
+create table reconciliation (
+  tenant_id text,
+  run_id text,
+  agreement_id bigint,
+  agreement_name text not null,
+  company_id bigint not null,
+  additions int not null,
+  cost numeric(20, 6) not null,
+  price numeric(20, 6) not null,
+  expected int not null,
+  expected_cost numeric(20, 6) not null,
+  expected_price numeric(20, 6) not null,
+  differences jsonb not null,
+  read_at timestamptz not null default now(),
+  primary key (tenant_id, run_id, agreement_id));
+select tenant_table('reconciliation');

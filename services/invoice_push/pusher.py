@@ -1,0 +1,220 @@
+"""The effect: additions on agreements, written exactly once, each as its draft says."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectwise import Addition, Agreement, ConnectWise, NewAddition, Ref
+from contracts import topics
+from contracts.events import AdditionSettled, SyncCommand
+from contracts.values import RunId, TenantId
+from delivery import (
+    Coverage,
+    Hit,
+    Kind,
+    Lane,
+    NewOperation,
+    Operation,
+    OperationKey,
+    Reading,
+    Sent,
+    Settled,
+    State,
+    enqueue,
+    enqueue_job,
+    operation_key,
+)
+from invoice_push import reconciling, store
+from invoice_push.additions import COMPARED, EFFECT, difference, lane_of
+from invoice_push.domain.values import Draft, Expected, Reason
+from invoice_push.lines import Line, draft_from_json
+from invoice_push.resolver import SIGNAL
+from messaging import Fact, outbox
+from storage import Database, Transaction
+from tenancy import Sites, closed, connection, program
+
+FEATURE = "additions"
+PAGE = 2_000
+
+
+async def approve(tx: Transaction, tenant_id: TenantId, command: SyncCommand) -> None:
+    """Make the operations of a run's ready lines, exactly as drafted; a second approval finds none left."""
+    site = await connection(tx, tenant_id)
+    if site is None:
+        return
+    await store.approve(tx, tenant_id, command.run_id, command.requested_by)
+    while lines := await store.ready(tx, tenant_id, command.run_id, PAGE):
+        drafts = {line.identity: draft_from_json(line.draft or {}) for line in lines}
+        operations = [_operation(line, drafts[line.identity], site.site_id) for line in lines]
+        queued = await enqueue(tx, EFFECT, operations)
+        there = {*queued.new, *queued.already}
+        await store.queue(
+            tx,
+            tenant_id,
+            [
+                (line.identity, operation.key, drafts[line.identity].cost, drafts[line.identity].price)
+                for line, operation in zip(lines, operations, strict=True)
+                if operation.key in there
+            ],
+        )
+        covered = [
+            line.identity for line, operation in zip(lines, operations, strict=True) if operation.key not in there
+        ]
+        if covered:  # another operation stands for these already: billing them again is what must never happen
+            await store.hold(tx, tenant_id, covered, Reason.AMENDED, "another operation stands for this line already")
+    tx.signal(SIGNAL)
+
+
+async def reconcile(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> None:
+    """Have ConnectWise read back and compared, as a job of the site's owner."""
+    site = await connection(tx, tenant_id)
+    if site is not None:
+        await enqueue_job(tx, EFFECT, tenant_id, site.site_id, f"reconcile-{run_id}", {"run_id": run_id}, run_id)
+
+
+def _operation(line: Line, draft: Draft, site_id: Any) -> NewOperation:
+    return NewOperation(
+        tenant_id=line.tenant_id,
+        site_id=site_id,
+        key=operation_key("addition", line.identity, "charge", line.generation),
+        kind=Kind.CREATE,
+        lane=lane_of(draft.agreement_id),
+        body=line.draft,
+        run_id=line.run_id,
+        coverage=(Coverage(line.identity, "charge", draft.quantity, draft.cost, draft.price),),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What delivery needs to know of additions; claim, epoch, quarantine and outcome are its own."""
+
+    db: Database
+    sites: Sites
+
+    @property
+    def name(self) -> str:
+        """The effect's name."""
+        return EFFECT
+
+    async def gate(self, tx: Transaction, tenant_id: TenantId) -> str | None:
+        """Setup must allow additions, and the program its billing (R46, B14)."""
+        if (reason := await closed(tx, tenant_id, FEATURE)) is not None:
+            return reason
+        fact = await program(tx, tenant_id, "microsoft-nce")
+        return None if fact is not None and fact.enabled and fact.billing else "the program's billing is switched off"
+
+    async def find(self, lane: Lane, operations: Sequence[Operation]) -> Reading:
+        """Our markers on the agreement, what they say there, and whether the agreement is as it was planned on."""
+        site = await self.sites.open(lane.tenant_id)
+        drafts = {op.key: draft_from_json(op.body) for op in operations if op.kind is not Kind.JOB}
+        agreement_id = next(iter(drafts.values())).agreement_id
+        agreement = await site.agreements.get(agreement_id)
+        now = await _expected(site, agreement)
+        by_marker: dict[str, list[Addition]] = defaultdict(list)
+        async for addition in site.additions(agreement_id).iterate(fields=COMPARED):
+            by_marker[addition.serial_number or ""].append(addition)
+        hits = {
+            op.key: [_hit(drafts[op.key], found) for found in by_marker.get(op.marker or "", ())]
+            for op in operations
+            if op.key in drafts
+        }
+        conflicts: Mapping[OperationKey, str] = {
+            key: f"the agreement changed since it was planned: {_changed(draft.expects, now)}"
+            for key, draft in drafts.items()
+            if draft.expects != now
+        }
+        shut = "" if agreement.agreement_status == "Active" else f"the agreement is {agreement.agreement_status}"
+        return Reading(hits, conflicts, shut)
+
+    async def send(self, operation: Operation) -> Sent:
+        """Create the addition; or, for a job, read the run's agreements back."""
+        site = await self.sites.open(operation.tenant_id)
+        if operation.kind is Kind.JOB:
+            await reconciling.read_back(self.db, site, operation.tenant_id, RunId(operation.body["run_id"]))
+            return Sent()
+        draft = draft_from_json(operation.body)
+        new = NewAddition(
+            product=Ref(id=draft.item_id),
+            quantity=draft.quantity,
+            bill_customer=draft.bill_customer,
+            unit_price=draft.unit_price,
+            unit_cost=draft.unit_cost,
+            effective_date=draft.effective,
+            cancelled_date=draft.cancelled,
+            taxable_flag=draft.taxable,
+            serial_number=operation.marker,
+            invoice_description=draft.description,
+        )
+        made = await site.additions(draft.agreement_id).create(new, admit_within=operation.leave_within)
+        return Sent(made.id, status=201, request_id=made.request_id or "")
+
+    async def settled(self, tx: Transaction, operation: Operation, result: Settled) -> None:
+        """Keep and tell what became of the line (R104); failures are told too."""
+        if operation.kind is Kind.JOB:
+            return
+        if result.state is State.CONFIRMED:
+            touched = await store.synced(tx, operation.tenant_id, operation.key, result.remote_id)
+        else:
+            again = result.state is not State.CONFLICT
+            reason = "conflict" if result.state is State.CONFLICT else result.reason
+            touched = await store.failed(tx, operation.tenant_id, operation.key, reason, result.message, again=again)
+        facts = [
+            Fact(
+                operation.tenant_id,
+                str(line.agreement_id),
+                AdditionSettled(
+                    operation_key=operation.key,
+                    run_id=line.run_id,
+                    document_id=line.document_id,
+                    identity=line.identity,
+                    agreement_id=line.agreement_id,
+                    addition_id=result.remote_id,
+                    state=_told(result.state),
+                    reason=result.reason,
+                    message=result.message[:500],
+                ),
+                line.run_id,
+            )
+            for line in touched
+        ]
+        await outbox.add(tx, topics.ADDITIONS, facts)
+        await store.report_due(tx, operation.tenant_id, [line.run_id for line in touched])
+        tx.signal(SIGNAL)
+
+
+def _told(state: State) -> Any:
+    return {State.CONFIRMED: "synced", State.CONFLICT: "conflict"}.get(state, "failed")
+
+
+async def _expected(site: ConnectWise, agreement: Agreement) -> Expected:
+    parent_id = agreement.parent_agreement.id if agreement.parent_agreement else None
+    if parent_id is None:
+        return Expected(agreement.next_invoice_date, bool(agreement.prorate_flag))
+    parent = await site.agreements.get(parent_id)
+    return Expected(
+        agreement.next_invoice_date,
+        bool(agreement.prorate_flag),
+        parent.next_invoice_date,
+        bool(parent.prorate_flag),
+    )
+
+
+def _changed(planned: Expected, now: Expected) -> str:
+    said = []
+    for name, label in (
+        ("next_invoice", "next invoice date"),
+        ("prorate", "proration"),
+        ("parent_next_invoice", "parent's next invoice date"),
+        ("parent_prorate", "parent's proration"),
+    ):
+        before, after = getattr(planned, name), getattr(now, name)
+        if before != after:
+            said.append(f"{label} was {before}, is {after}")
+    return "; ".join(said)
+
+
+def _hit(draft: Draft, found: Addition) -> Hit:
+    detail = difference(draft, found)
+    return Hit(found.id, equal=not detail, detail=detail)

@@ -1,0 +1,212 @@
+"""Looking at a tenant's lines again whenever something they depend on has changed, and telling how far runs are."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import structlog
+
+from contracts import topics
+from contracts.events import AgreementChanged, CatalogItemLinked, MappingChanged, ProgramChanged, RunStep, SyncStep
+from contracts.values import Motion, RunId, TenantId
+from invoice_push import store
+from invoice_push.domain.resolution import resolve
+from invoice_push.domain.values import Held, Ignored, Ready, Reason, Resolution, Surroundings, Target
+from invoice_push.lines import Line, agreement_of, draft_to_json, item_of, program_of
+from invoice_push.store import Due
+from messaging import Fact, copies, outbox
+from storage import Database, Transaction, is_lost_connection
+from tenancy import connection, program, setup
+
+log = structlog.get_logger()
+
+SIGNAL = "resolve"
+LOOK_SECONDS = 1.0
+PAGE = 2_000
+
+
+class Resolver:
+    """One pass a tenant at a time; a pass that dies half-way is made again."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._wake = asyncio.Event()
+        db.on_signal(SIGNAL, self._wake.set)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Resolve and report until told to stop."""
+        while not stop.is_set():
+            self._wake.clear()
+            try:
+                worked = await self.resolve_due() + await self.report_due()
+            except Exception as error:
+                if not is_lost_connection(error):
+                    raise
+                log.warning("resolver.waiting", error=type(error).__name__)
+                worked = 0
+            if not worked:
+                waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
+                await asyncio.wait(waits, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                for wait in waits:
+                    wait.cancel()
+
+    async def resolve_due(self) -> int:
+        """Look at the lines of every tenant that is due; how many tenants."""
+        async with self._db.all_tenants() as tx:
+            due = await store.due_tenants(tx)
+        for one in due:
+            await self.resolve_tenant(one)
+        return len(due)
+
+    async def resolve_tenant(self, due: Due) -> None:
+        """Look at all of a tenant's lines that are not queued yet, page by page."""
+        after = 0
+        while True:
+            async with self._db.transaction([due.tenant_id]) as tx:
+                page = await store.unsettled(tx, due.tenant_id, after, PAGE)
+                if page:
+                    await _resolve_page(tx, due.tenant_id, page)
+                    after = page[-1].position
+                else:
+                    await store.resolution_done(tx, due)
+                    return
+
+    async def report_due(self) -> int:
+        """Tell how far runs are, where that has changed; how many runs were looked at."""
+        async with self._db.all_tenants() as tx:
+            due = await store.due_reports(tx)
+        for one in due:
+            async with self._db.transaction([one.tenant_id]) as tx:
+                await _report(tx, one.tenant_id, one.run_id)
+        return len(due)
+
+
+async def _resolve_page(tx: Transaction, tenant_id: TenantId, page: Sequence[Line]) -> None:
+    known = await _Known.read(tx, tenant_id, page)
+    changed = [(line, said) for line in page if _differs(line, said := resolve(line.charge(), known.around(line)))]
+    await store.resolve(tx, tenant_id, changed)
+    await store.report_due(tx, tenant_id, [line.run_id for line in page])
+
+
+def _differs(line: Line, said: Resolution) -> bool:
+    match said:
+        case Ready(draft):
+            return line.state != "ready" or line.draft != draft_to_json(draft)
+        case Held(reason, detail):
+            return (line.state, line.reason, line.detail) != ("held", reason, detail)
+        case Ignored(reason, detail):
+            return (line.state, line.reason, line.detail) != ("ignored", reason, detail)
+
+
+class _Known:
+    """What the copies of facts say about everything that a page of lines refers to."""
+
+    def __init__(
+        self,
+        programs: dict[str, ProgramChanged | None],
+        mappings: dict[tuple[str, str, Motion], MappingChanged],
+        agreements: dict[str, AgreementChanged],
+        items: dict[str, CatalogItemLinked],
+        *,
+        connected: bool,
+        today: date,
+    ) -> None:
+        self._programs = programs
+        self._mappings = mappings
+        self._agreements = agreements
+        self._items = items
+        self._connected = connected
+        self._today = today
+
+    @classmethod
+    async def read(cls, tx: Transaction, tenant_id: TenantId, page: Sequence[Line]) -> "_Known":
+        """Read once a page."""
+        found = await copies.of_tenant(tx, topics.CUSTOMER_MAPPINGS, tenant_id)
+        mappings = {(m.customer_key, m.billing_contract, m.motion): m for m in found if not m.removed}
+        agreements = await copies.some(
+            tx, topics.AGREEMENTS, tenant_id, sorted({str(mapping.agreement_id) for mapping in mappings.values()})
+        )
+        items = await copies.some(tx, topics.CATALOG_ITEMS, tenant_id, sorted({line.product_key for line in page}))
+        checked = await setup(tx, tenant_id)
+        return cls(
+            programs={source: await program(tx, tenant_id, source) for source in {line.source for line in page}},
+            mappings=mappings,
+            agreements=agreements,
+            items=items,
+            connected=await connection(tx, tenant_id) is not None,
+            today=_today(checked.time_zone if checked else "UTC"),
+        )
+
+    def around(self, line: Line) -> Surroundings:
+        """What decides where this line goes. A mapping of the line's contract is before one of any contract (B5)."""
+        mapping = self._mappings.get((line.customer_key, line.billing_contract, line.motion)) or self._mappings.get(
+            (line.customer_key, "", line.motion)
+        )
+        fact = self._programs.get(line.source)
+        agreement = self._agreements.get(str(mapping.agreement_id)) if mapping else None
+        item = self._items.get(line.product_key)
+        return Surroundings(
+            connected=self._connected,
+            program=program_of(fact) if fact else None,
+            target=Target(mapping.agreement_id, mapping.go_live) if mapping else None,
+            agreement=agreement_of(agreement) if agreement else None,
+            item=item_of(item) if item else None,
+            today=self._today,
+        )
+
+
+def _today(zone: str) -> date:
+    try:
+        return datetime.now(ZoneInfo(zone)).date()
+    except (ZoneInfoNotFoundError, ValueError):
+        return datetime.now(UTC).date()
+
+
+async def _report(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> None:
+    last = await store.take_report(tx, tenant_id, run_id)
+    if last is None:
+        return
+    counts = await store.counts(tx, tenant_id, run_id)
+    lines, write = _lines_step(run_id, counts), _write_step(run_id, counts)
+    said, written = lines.model_dump(mode="json"), write.model_dump(mode="json")
+    changed = [step for step, before, now in ((lines, last.lines, said), (write, last.write, written)) if before != now]
+    await outbox.add(tx, topics.SYNC_STEPS, [Fact(tenant_id, run_id, step, run_id) for step in changed])
+    await store.keep_report(tx, tenant_id, run_id, said, written)
+
+
+def _lines_step(run_id: RunId, counts: Sequence[store.Count]) -> SyncStep:
+    by_state: dict[str, int] = dict.fromkeys(("ready", "held", "ignored", "pushed", "failed", "waiting"), 0)
+    for count in counts:
+        waits = count.state == "received" or (count.state == "held" and Reason(count.reason).frees_itself)
+        state = "waiting" if waits else {"queued": "pushed", "synced": "pushed"}.get(count.state, count.state)
+        by_state[state] += count.lines
+    total = sum(by_state.values())
+    said = ", ".join(f"{lines} {state}" for state, lines in by_state.items() if lines)
+    return SyncStep(
+        run_id=run_id,
+        step=RunStep.LINES,
+        state="running" if by_state["waiting"] else "done",
+        done=total - by_state["waiting"],
+        total=total,
+        counts=by_state,
+        message=said or "nothing new",
+    )
+
+
+def _write_step(run_id: RunId, counts: Sequence[store.Count]) -> SyncStep:
+    states: dict[str, Any] = {}
+    for count in counts:
+        states[count.state] = states.get(count.state, 0) + count.lines
+    queued, done, failed = states.get("queued", 0), states.get("synced", 0), states.get("failed", 0)
+    total = queued + done + failed
+    return SyncStep(
+        run_id=run_id,
+        step=RunStep.WRITE,
+        state="running" if queued else "done" if total else "waiting",
+        done=done + failed,
+        total=total,
+        counts={"synced": done, "failed": failed, "queued": queued},
+        message=f"{done} written" + (f", {failed} failed" if failed else ""),
+    )
