@@ -22,7 +22,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one read of a lane found, by operation; `closed` says why the lane takes no more writes."""
+    """What one read of a lane found, by operation; `closed` says why the lane takes no more writes.
+
+    Also in a closed lane every hit must be told: what is there is confirmed, only what is not becomes stale.
+    """
 
     hits: Mapping[OperationKey, Sequence[Hit]] = field(default_factory=dict)
     conflicts: Mapping[OperationKey, str] = field(default_factory=dict)
@@ -51,11 +54,17 @@ class Effect(Protocol):
         ...
 
     async def find(self, lane: Lane, operations: Sequence[Operation]) -> Reading:
-        """What is at the peer already: one read a turn, before every send. ApiError or any exception voids the turn."""
+        """What is at the peer already: one read a turn, before every send. ApiError or any exception voids the turn.
+
+        Jobs are never asked about.
+        """
         ...
 
     async def send(self, operation: Operation) -> Sent:
-        """Make the request once, whatever the method; raise ApiError with its outcome."""
+        """Make the request once, whatever the method; raise ApiError with its outcome.
+
+        Cancelled when the pace's deadline has passed: the outcome is then ambiguous.
+        """
         ...
 
     async def settled(self, tx: Transaction, operation: Operation, result: Settled) -> None:

@@ -12,7 +12,6 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter
 
-from contracts.values import SiteId
 from delivery import queue
 from delivery.clock import boot_seconds
 from delivery.effect import Effect
@@ -63,7 +62,6 @@ class _Entry:
     epoch: UUID
     after: Next | None  # None: a claim
     attempted: Attempted | None
-    expected: Sequence[State]
     done: "asyncio.Future[Claim | None]"
 
 
@@ -75,45 +73,43 @@ class Ledger:
         self.turn = asyncio.Lock()  # a connection does one thing at a time
         self._effects = effects
         self._entries: asyncio.Queue[_Entry] = asyncio.Queue()
+        self._ended = False
 
     def claim(self, operation: Operation, epoch: UUID) -> "asyncio.Future[Claim | None]":
         """Ask to send; None where the operation is no longer ours to claim, LostSiteError where the site is not."""
-        return self._put(operation, epoch, None, None, (State.PENDING, State.AMBIGUOUS))
+        return self._put(_Entry(operation, epoch, None, None, _future()))
 
     def settle(
         self, operation: Operation, epoch: UUID, after: Next, attempted: Attempted | None = None
     ) -> "asyncio.Future[Claim | None]":
-        """Store what follows for an operation that is claimed (with its attempt) or was only read about."""
-        expected = (State.IN_FLIGHT,) if attempted else (State.PENDING, State.AMBIGUOUS, State.IN_FLIGHT)
-        return self._put(operation, epoch, after, attempted, expected)
+        """Store what follows for an operation that is claimed (with its attempt) or was only read about.
 
-    def _put(
-        self,
-        operation: Operation,
-        epoch: UUID,
-        after: Next | None,
-        attempted: Attempted | None,
-        expected: Sequence[State],
-    ) -> "asyncio.Future[Claim | None]":
-        done: asyncio.Future[Claim | None] = asyncio.get_running_loop().create_future()
-        self._entries.put_nowait(_Entry(operation, epoch, after, attempted, expected, done))
-        return done
+        None where it is no longer in the state that this was decided from.
+        """
+        return self._put(_Entry(operation, epoch, after, attempted, _future()))
+
+    def _put(self, entry: _Entry) -> "asyncio.Future[Claim | None]":
+        self._entries.put_nowait(entry)
+        if self._ended:
+            _fail(entry)
+        return entry.done
 
     async def run(self) -> None:
         """Commit until cancelled; raises what the session raises."""
-        while True:
-            batch = [await self._entries.get()]
-            while not self._entries.empty() and len(batch) < MOST_IN_A_COMMIT:
-                batch.append(self._entries.get_nowait())
-            try:
+        batch: list[_Entry] = []
+        try:
+            while True:
+                batch = [await self._entries.get()]
+                while not self._entries.empty() and len(batch) < MOST_IN_A_COMMIT:
+                    batch.append(self._entries.get_nowait())
                 async with self.turn:
                     await self._commit(batch)
-            except BaseException as error:
-                for entry in batch:
-                    if not entry.done.done():
-                        entry.done.set_exception(LostSiteError(f"the owner session is gone: {type(error).__name__}"))
-                        entry.done.exception()  # retrieved: whoever still waits sees it, nobody is warned
-                raise
+        finally:
+            self._ended = True
+            while not self._entries.empty():
+                batch.append(self._entries.get_nowait())
+            for entry in batch:
+                _fail(entry)
 
     async def _commit(self, batch: Sequence[_Entry]) -> None:
         results: list[tuple[_Entry, Claim | Exception | None]] = []
@@ -122,7 +118,7 @@ class Ledger:
             settles = [entry for entry in batch if entry.after is not None]
             claims = [entry for entry in batch if entry.after is None]
             for entry in (*settles, *claims):
-                if entry.operation.site_id not in owned:
+                if entry.epoch not in owned:
                     results.append((entry, LostSiteError(entry.operation.site_id)))
                     continue
                 try:
@@ -130,8 +126,12 @@ class Ledger:
                         number = await (self._claim(tx, entry) if entry.after is None else self._settle(tx, entry))
                     results.append((entry, None if number is None else Claim(0.0, number)))
                 except Exception as error:
+                    if self.session.closed:
+                        raise
                     log.exception("ledger.refused", operation=entry.operation.key, error=type(error).__name__)
                     results.append((entry, error))
+                    if entry.attempted is not None:
+                        await self._record(tx, entry.operation, entry.attempted)
             committed_at = boot_seconds()
         for entry, result in results:
             if entry.done.done():
@@ -141,56 +141,76 @@ class Ledger:
                 entry.done.exception()
             else:
                 entry.done.set_result(result and Claim(committed_at, result.attempt))
-            if entry.after is not None and not isinstance(result, Exception):
+            if entry.after is not None and isinstance(result, Claim):
                 SETTLED.labels(entry.operation.effect, entry.after.state).inc()
 
     @staticmethod
-    async def _fence(tx: Transaction, batch: Sequence[_Entry]) -> set[SiteId]:
+    async def _fence(tx: Transaction, batch: Sequence[_Entry]) -> set[UUID]:
+        """The epochs that still own their site; they stay so until this transaction ends."""
         sites = {(entry.operation.site_id, entry.epoch) for entry in batch}
-        owned = await tx.column(sql["fence"], [site for site, _ in sites], [epoch for _, epoch in sites])
-        return {SiteId(site) for site in owned}
+        return set(await tx.column(sql["fence"], [site for site, _ in sites], [epoch for _, epoch in sites]))
 
     @staticmethod
     async def _claim(tx: Transaction, entry: _Entry) -> int | None:
         operation = entry.operation
-        found = await tx.value(sql["claim"], operation.tenant_id, operation.key, entry.epoch)
+        found = await tx.value(sql["claim"], operation.tenant_id, operation.key, entry.epoch, operation.state)
         return None if found is None else int(found)
 
     async def _settle(self, tx: Transaction, entry: _Entry) -> int | None:
         operation, after = entry.operation, entry.after
         assert after is not None  # noqa: S101 (a settle has what follows)
+        reason, message = _storable(after.reason), _storable(after.message)[:2000]
         if (attempted := entry.attempted) is not None:
-            await tx.execute(
-                sql["record_attempt"],
-                operation.tenant_id,
-                operation.key,
-                attempted.number,
-                attempted.outcome,
-                attempted.status,
-                attempted.code,
-                attempted.message[:1000],
-                attempted.request_id,
-                round(attempted.seconds, 6),
-            )
+            await self._record(tx, operation, attempted)
         changed = await tx.execute(
             sql["settle"],
             operation.tenant_id,
             operation.key,
             after.state,
             after.remote_id,
-            after.reason,
-            after.message[:2000],
+            reason,
+            message,
             after.wait,
-            list(entry.expected),
+            State.IN_FLIGHT if attempted else operation.state,
         )
         if not changed:
             return None
         if after.pause:
             lane = "" if after.pause == "tenant" else operation.lane
-            await queue.pause(tx, operation.tenant_id, lane, after.reason, after.message)
+            await queue.pause(tx, operation.tenant_id, lane, reason, message)
         if after.state.is_terminal:
             if not after.state.covers:
                 await tx.execute(queue.sql["release"], operation.tenant_id, [operation.key])
-            result = Settled(after.state, after.remote_id, after.reason, after.message)
+            result = Settled(after.state, after.remote_id, reason, message)
             await self._effects[operation.effect].settled(tx, operation, result)
         return operation.attempts
+
+    @staticmethod
+    async def _record(tx: Transaction, operation: Operation, attempted: Attempted) -> None:
+        await tx.execute(
+            sql["record_attempt"],
+            operation.tenant_id,
+            operation.key,
+            attempted.number,
+            attempted.outcome,
+            attempted.status,
+            _storable(attempted.code),
+            _storable(attempted.message)[:1000],
+            _storable(attempted.request_id),
+            round(attempted.seconds, 6),
+        )
+
+
+def _storable(text: str) -> str:
+    """A peer's words without what PostgreSQL's text cannot hold: NUL bytes and lone surrogates."""
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
+def _fail(entry: _Entry) -> None:
+    if not entry.done.done():
+        entry.done.set_exception(LostSiteError("the owner session is gone"))
+        entry.done.exception()  # retrieved: whoever still waits sees it, nobody is warned
+
+
+def _future() -> "asyncio.Future[Claim | None]":
+    return asyncio.get_running_loop().create_future()

@@ -89,7 +89,10 @@ class NewOperation:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A queued operation as its owner sees it; `body` is JSON, its effect knows the type."""
+    """A queued operation as its owner sees it; `body` is JSON, its effect knows the type.
+
+    `leave_within`, set for `send`: the seconds in which the claimed request must leave this machine, or must not.
+    """
 
     tenant_id: TenantId
     key: OperationKey
@@ -104,6 +107,8 @@ class Operation:
     run_id: RunId
     state: State
     attempts: int
+    reason: str = ""
+    leave_within: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

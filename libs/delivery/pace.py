@@ -9,7 +9,9 @@ class Pace:
 
     `validity`: a send must start this soon after its claim was committed.
     `deadline`: the longest a request may take. `late_apply`: how much later the peer may still apply it.
-    `list_lag`: how much later its lists may still lack it.
+    `list_lag`: how much later its lists may still lack it. `tick`: how soon work that other processes queued is seen.
+    `gate_wait`, `void_wait`, `defect_wait`: how long a lane rests after a closed gate, a read that did not end, and
+    an error of our own.
     """
 
     validity: float = 15.0
@@ -18,6 +20,10 @@ class Pace:
     list_lag: float = 15.0
     lanes: int = 20
     turn: int = 100
+    tick: float = 0.5
+    gate_wait: float = 2.0
+    void_wait: float = 2.0
+    defect_wait: float = 10.0
 
     @property
     def quarantine(self) -> float:

@@ -47,7 +47,7 @@ async def enqueue(tx: Transaction, effect: str, operations: Sequence[NewOperatio
         wanted = by_tenant[tenant_id]
         await tx.execute(sql["lock_tenant"], tenant_id)
         known = {
-            row.operation_key: row
+            row.operation_key: row.body_digest
             for row in await tx.fetch(_Known, sql["known"], tenant_id, [operation.key for operation in wanted])
         }
         identities = sorted({part.identity for operation in wanted for part in operation.coverage})
@@ -57,9 +57,9 @@ async def enqueue(tx: Transaction, effect: str, operations: Sequence[NewOperatio
         }
         accepted: list[NewOperation] = []
         for operation in wanted:
-            digest = _digest(operation.body)
-            if (row := known.get(operation.key)) is not None:
-                if row.body_digest != digest:
+            digest = _digest(operation)
+            if (other := known.get(operation.key)) is not None:
+                if other != digest:
                     raise KeyReusedError(f"operation {operation.key} exists with other content")
                 already.append(operation.key)
                 continue
@@ -68,6 +68,7 @@ async def enqueue(tx: Transaction, effect: str, operations: Sequence[NewOperatio
                 covered.extend(pair for pair in others if pair in taken)
                 continue
             taken.update(dict.fromkeys(others, operation.key))
+            known[operation.key] = digest
             accepted.append(operation)
         await tx.execute_many(sql["insert_operation"], [_row(effect, operation) for operation in accepted])
         await tx.execute_many(
@@ -89,7 +90,7 @@ async def enqueue_job(
 ) -> bool:
     """Queue a job (safe to repeat) unless one of the same lane waits already; whether it was queued."""
     await tx.execute(sql["lock_tenant"], tenant_id)
-    if await tx.value(sql["open_job"], tenant_id, effect, lane):
+    if await tx.value(sql["waiting_job"], tenant_id, effect, lane):
         return False
     key = operation_key("job", lane, uuid4())
     job = NewOperation(tenant_id, site_id, key, Kind.JOB, lane, body, target=lane, run_id=run_id)
@@ -203,13 +204,14 @@ def _row(effect: str, operation: NewOperation) -> tuple[Any, ...]:
         operation.target or operation.key,
         mark,
         operation.body,
-        _digest(operation.body),
+        _digest(operation),
         operation.run_id,
     )
 
 
-def _digest(body: Any) -> str:
-    text = json.dumps(body, sort_keys=True, default=lambda v: format(v, "f") if isinstance(v, Decimal) else str(v))
+def _digest(operation: NewOperation) -> str:
+    content = [operation.site_id, operation.lane, operation.kind, operation.target, operation.body]
+    text = json.dumps(content, sort_keys=True, default=lambda v: format(v, "f") if isinstance(v, Decimal) else str(v))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -217,7 +219,6 @@ def _digest(body: Any) -> str:
 class _Known:
     operation_key: OperationKey
     body_digest: str
-    state: State
 
 
 @dataclass(frozen=True, slots=True)

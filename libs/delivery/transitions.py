@@ -25,6 +25,8 @@ class Answered:
     code: str = ""
     message: str = ""
     retry_after: float | None = None
+    again: bool = False
+    """The same answer as the last time, with a read between that ended well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ class ImpossibleError(Exception):
 
 # Without a Retry-After, and for calls that never left.
 SHORT_WAIT = 1.0
-# A 404 is a moved codebase or a wrong key as often as a missing record: the next turn's read decides.
+# A 404 is a moved codebase or a wrong key as often as a missing record: the next turn's read decides, and where that
+# read ends well and the answer is 404 again, a person.
+NOT_FOUND = "not_found"
 NOT_FOUND_WAIT = 5.0
 
 
@@ -128,8 +132,11 @@ def _after_answer(kind: Kind, answer: Answered) -> Next:
             pause = "tenant" if answer.status == 401 else "lane"  # noqa: PLR2004 (401: the key; 403: a right)
             return Next(State.PENDING, reason=answer.code or "config", message=answer.message, pause=pause)
         case Outcome.NOT_FOUND:
-            return Next(State.PENDING, reason="not_found", message=answer.message, wait=NOT_FOUND_WAIT)
+            wait = answer.retry_after or NOT_FOUND_WAIT
+            pause = "lane" if answer.again else ""
+            return Next(State.PENDING, reason=NOT_FOUND, message=answer.message, wait=wait, pause=pause)
         case Outcome.AMBIGUOUS if kind is Kind.JOB:
-            return Next(State.PENDING, reason=answer.code, message=answer.message, wait=NOT_FOUND_WAIT)
+            wait = answer.retry_after or NOT_FOUND_WAIT
+            return Next(State.PENDING, reason=answer.code or "ambiguous", message=answer.message, wait=wait)
         case Outcome.AMBIGUOUS:
             return Next(State.AMBIGUOUS, reason=answer.code or "ambiguous", message=answer.message)

@@ -190,9 +190,12 @@ class Stack:
             "PSABRIDGE_INSTALLATION_ID": keys.installation_id,
             "PSABRIDGE_DATA_DIR": str(layout.data(name)),
             "PSABRIDGE_LOG_FORMAT": "json",
-            # The simulator is plain http on loopback, and applies nothing later than 2 s.
+            # The simulator is plain http on loopback, and applies nothing later than 2 s after it was asked.
             "PSABRIDGE_ALLOW_LOOPBACK_SITES": "1",
-            "PSABRIDGE_QUARANTINE_SECONDS": "2",
+            "PSABRIDGE_CLAIM_VALIDITY": "2",
+            "PSABRIDGE_CALL_DEADLINE": "5",
+            "PSABRIDGE_LATE_APPLY": "2",
+            "PSABRIDGE_LIST_LAG": "1",
         }
         if self.prefix != PREFIX:
             told["PSABRIDGE_GROUP_PREFIX"] = self.prefix

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.exceptions import NackMessage
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -58,6 +59,7 @@ class Subscriptions:
             bootstrap,
             client_id=client_id,
             allow_auto_create_topics=False,
+            consumer_only=True,  # its own producer and admin would be left open by each failed start
             graceful_timeout=30,
             apply_types=False,
             logger=None,
@@ -71,7 +73,7 @@ class Subscriptions:
         while True:
             try:
                 await self._broker.start()
-            except (OSError, ConnectionError) as error:
+            except (OSError, KafkaError) as error:
                 log.warning("kafka.waiting", error=type(error).__name__)
                 await self._broker.stop()
                 await asyncio.sleep(backoff)
@@ -124,30 +126,43 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Start from PostgreSQL's offsets: they were stored with the effect, Kafka's are for lag only."""
         consumer: AIOKafkaConsumer = self._subscriber.consumer
+        # Before anything is awaited: a record read from Kafka's own offset meanwhile would move PostgreSQL's past
+        # those it has forgotten.
+        consumer.pause(*assigned)
         self._unassigned_since = time.monotonic()
         CONSUMING.labels(self.topic).set(len(assigned))
         if not assigned:
             return
-        kept = await self._waited(lambda: offsets(self._db, self.topic))
-        ends = await consumer.end_offsets(assigned)
-        starts = await consumer.beginning_offsets(assigned)
-        for partition in assigned:
-            at = kept.get(partition.partition, starts[partition])
-            # Past the end: the topic was made anew. Before the start: retention has passed over it.
-            if at > ends[partition] or at < starts[partition]:
-                log.warning("consumer.offset_gone", topic=self.topic, partition=partition.partition, offset=at)
-                at = starts[partition]
+        for partition, at in (await self._waited(lambda: self._starts(consumer, assigned))).items():
             consumer.seek(partition, at)
+        consumer.resume(*assigned)
 
-    @staticmethod
-    async def _waited(ask: Callable[[], Awaitable[Mapping[int, int]]]) -> Mapping[int, int]:
+    async def _waited(self, ask: Callable[[], Awaitable[Mapping[TopicPartition, int]]]) -> Mapping[TopicPartition, int]:
         while True:
             try:
                 return await ask()
             except Exception as error:
-                if not is_lost_connection(error):
+                # Any other is logged by aiokafka, and the partitions stay paused: `stuck` then says so.
+                if not (is_lost_connection(error) or isinstance(error, KafkaError)):
                     raise
+                log.warning("consumer.offsets_waiting", topic=self.topic, error=type(error).__name__)
+                self._busy_since = time.monotonic()
                 await asyncio.sleep(1)
+
+    async def _starts(
+        self, consumer: AIOKafkaConsumer, assigned: Sequence[TopicPartition]
+    ) -> Mapping[TopicPartition, int]:
+        kept = await offsets(self._db, self.topic)
+        ends = await consumer.end_offsets(assigned)
+        starts: dict[TopicPartition, int] = await consumer.beginning_offsets(assigned)
+        for partition, start in starts.items():
+            at = kept.get(partition.partition, start)
+            # Past the end: the topic was made anew. Before the start: retention has passed over it.
+            if start <= at <= ends[partition]:
+                starts[partition] = at
+            else:
+                log.warning("consumer.offset_gone", topic=self.topic, partition=partition.partition, offset=at)
+        return starts
 
     async def _on_batch(self, records: Sequence[Record]) -> None:
         self._busy_since = time.monotonic()
@@ -166,7 +181,7 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Why this reader makes no progress, or None while it does."""
         consumer = self._subscriber.consumer
         now = time.monotonic()
-        if consumer is None or self._backoff:
+        if consumer is None:
             return None
         assigned = consumer.assignment()
         if not assigned:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import structlog
 from opentelemetry import trace
 from prometheus_client import Counter
+from pydantic import ValidationError
 
 from contracts.envelope import Event
 from contracts.topics import Topic
@@ -60,6 +61,10 @@ def poison(error: BaseException) -> tuple[str, str] | None:
         return f"refused by the database ({state})", f"{type(error).__name__}: {error}"
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8", str(error)
+    if isinstance(error, ValidationError):
+        # Without the values: the reason travels to dashboards, the bytes stay in the dead letter.
+        wrong = error.errors(include_url=False, include_context=False, include_input=False)
+        return "refused by its schema", "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in wrong)
     if isinstance(error, ValueError):
         return "refused by its schema", str(error)
     return None
@@ -71,6 +76,8 @@ class Consumer:
     def __init__(
         self, db: Database, service: str, topic: Topic[Any], handler: Handler | None, *, copy: bool = False
     ) -> None:
+        if copy and not topic.compacted:
+            raise ValueError(f"{topic.name} is not compacted: it has no current state to copy")
         self.topic = topic
         self._db = db
         self._service = service
@@ -116,7 +123,8 @@ class Consumer:
             await self._keep_offsets(tx, records)
         HANDLED.labels(self.topic.name).inc(len(events))
         REPEATED.labels(self.topic.name).inc(len(records) - len(new))
-        await self._count_poison(len(bad), good=bool(events))
+        culprits = {culprit.record.place for culprit in bad}
+        await self._count_poison([record.place in culprits for record in new])
 
     async def _effect(self, tx: Transaction, events: Sequence[Event[Any]]) -> None:
         if self.topic.compacted:
@@ -140,8 +148,9 @@ class Consumer:
         # Sorted, so that two consumers of the same events wait for each other instead of deadlocking.
         by_id = {(record.tenant_id, record.event_id): record for record in reversed(records)}
         keys = sorted(by_id)
-        new = set(await tx.column(sql["take_new"], [tenant for tenant, _ in keys], [event for _, event in keys]))
-        return [r for r in records if r.event_id in new and by_id[r.tenant_id, r.event_id] is r]
+        taken = await tx.fetch(_Taken, sql["take_new"], [tenant for tenant, _ in keys], [event for _, event in keys])
+        new = {(row.tenant_id, row.event_id) for row in taken}
+        return [r for r in records if (key := (r.tenant_id, r.event_id)) in new and by_id[key] is r]
 
     def _decode(self, record: Record) -> Event[Any]:
         if record.value is None:
@@ -190,13 +199,16 @@ class Consumer:
                 await dead_letters.bury(tx, self._service, bad.record, bad.reason, bad.detail)
             await self._keep_offsets(tx, [bad.record])
         log.error("consumer.dead_letter", place=bad.record.place, reason=bad.reason)
-        await self._count_poison(1, good=False)
+        await self._count_poison([True])
 
-    async def _count_poison(self, bad: int, *, good: bool) -> None:
-        self._poison_in_a_row = bad if good else self._poison_in_a_row + bad
-        if self._poison_in_a_row < MOST_POISON_IN_A_ROW:
+    async def _count_poison(self, poisonous: Sequence[bool]) -> None:
+        most = 0
+        for bad in poisonous:
+            self._poison_in_a_row = self._poison_in_a_row + 1 if bad else 0
+            most = max(most, self._poison_in_a_row)
+        if most < MOST_POISON_IN_A_ROW:
             return
-        reason = f"{self._poison_in_a_row} records in a row could not be handled"
+        reason = f"{most} records in a row could not be handled"
         async with self._db.transaction(()) as tx:
             await tx.execute(sql["pause_consumer"], self.topic.name, reason)
         self._poison_in_a_row = 0
@@ -225,6 +237,12 @@ async def offsets(db: Database, topic: str) -> Mapping[int, int]:
 class _Offset:
     partition: int
     next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    tenant_id: TenantId
+    event_id: str
 
 
 @dataclass(frozen=True, slots=True)

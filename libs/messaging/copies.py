@@ -27,7 +27,7 @@ async def complete(db: Database, bootstrap: str, topics: Sequence[Topic[Any]]) -
     A worker that starts on half a copy would find no mapping where there is one.
     """
     ends: dict[TopicPartition, int] | None = None
-    while True:
+    while topics:
         try:
             if ends is None:
                 ends = await _ends(bootstrap, topics)
@@ -43,8 +43,8 @@ async def complete(db: Database, bootstrap: str, topics: Sequence[Topic[Any]]) -
 
 async def _ends(bootstrap: str, topics: Sequence[Topic[Any]]) -> dict[TopicPartition, int]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
-    await consumer.start()
     try:
+        await consumer.start()
         partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
         starts = await consumer.beginning_offsets(partitions)
         ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)

@@ -2,9 +2,8 @@
 
 import base64
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from prometheus_client import Counter
 
@@ -60,7 +59,8 @@ class NotReplayableError(Exception):
 
 async def bury(tx: Transaction, service: str, record: Record, reason: str, detail: str) -> None:
     """Keep the record with its reason and tell dashboards; the same place is buried once."""
-    headers: list[list[Any]] = [[name, base64.b64encode(value).decode()] for name, value in record.headers]
+    # A value may be missing on the wire; PostgreSQL takes no NUL in a name.
+    headers = [[name.replace("\0", "\\0"), base64.b64encode(value or b"").decode()] for name, value in record.headers]
     new = await tx.value(
         sql["bury"],
         record.tenant_id,
@@ -110,8 +110,7 @@ async def replay(
     if letter.replayed_at is not None:
         raise NotReplayableError(f"dead letter {letter_id} was replayed on {letter.replayed_at:%Y-%m-%d %H:%M} UTC")
     await handle(tx, letter.record())
-    await tx.execute(sql["mark_replayed"], letter_id)
-    return letter
+    return replace(letter, replayed_at=await tx.value(sql["mark_replayed"], letter_id))
 
 
 async def poisoned(tx: Transaction, tenant_id: TenantId) -> bool:

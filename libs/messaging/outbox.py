@@ -1,9 +1,12 @@
 """Facts to be told: written in the transaction of the change they tell of, published by the relay."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from contracts.envelope import Data, Event
 from contracts.topics import Topic
@@ -63,20 +66,24 @@ async def add(tx: Transaction, topic: Topic[DataT], facts: Sequence[Fact[DataT]]
             [fact.data.model_dump(mode="json") for fact in facts],
         )
         versions = {(row.tenant_id, row.key): row.version for row in rows}
+    now, event = datetime.now(UTC), Event[DataT]
+    random = os.urandom(16 * len(facts))  # one call for all ids: each by itself costs as much as the fact's JSON
     events = [
-        Event[DataT](
+        event.model_construct(
+            id=UUID(bytes=random[16 * number : 16 * number + 16], version=4),
             type=topic.type,
             version=topic.version,
             entity_version=versions.get((fact.tenant_id, fact.key), micros),
             tenant_id=fact.tenant_id,
             subject=fact.entity,
+            occurred_at=now,
             correlation_id=fact.correlation_id,
             causation_id=fact.causation_id,
             data=fact.data,
         )
-        for fact in facts
+        for number, fact in enumerate(facts)
     ]
-    values = [event.model_dump_json(serialize_as_any=True).encode() for event in events]
+    values = [each.model_dump_json(serialize_as_any=True).encode() for each in events]
     for fact, value in zip(facts, values, strict=True):
         if len(value) > MOST_BYTES:
             raise FactTooLargeError(f"{topic.name} {fact.key}: {len(value)} bytes, at most {MOST_BYTES}")
@@ -89,6 +96,25 @@ async def add(tx: Transaction, topic: Topic[DataT], facts: Sequence[Fact[DataT]]
         values,
     )
     tx.signal(SIGNAL)
+
+
+async def add_selected(
+    tx: Transaction, topic: Topic[Any], tenant_id: TenantId, correlation_id: str, query: str, *args: Any
+) -> int:
+    """Have a fact published for each row of `query`, which gives `entity` and `data` (json), in its order; how many.
+
+    For bulk loads onto topics that are not compacted: the rows never leave PostgreSQL, which halves an import's time.
+    `query` is SQL of ours; its parameters start at $6. What `data` says is the caller's to test against the contract.
+    """
+    if topic.compacted:
+        raise ValueError(f"{topic.name} is compacted: its facts need versions, use add()")
+    micros = time.time_ns() // 1000
+    head = sql["add_selected"]
+    added = await tx.execute(
+        head.replace("/* query */", query), tenant_id, topic.name, topic.type, micros, correlation_id, *args
+    )
+    tx.signal(SIGNAL)
+    return added
 
 
 @dataclass(frozen=True, slots=True)

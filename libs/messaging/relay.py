@@ -1,6 +1,8 @@
 """The one relay of a service: takes committed facts from the outbox to Kafka, in order, until each is acknowledged."""
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -24,6 +26,7 @@ log = structlog.get_logger()
 BATCH = 500
 POLL_SECONDS = 0.2  # what is found without a wake-up: facts of other processes of this service
 LONGEST_BACKOFF = 10.0
+PATIENCE = 5.0  # seconds without an answer of Kafka after which this is said
 _LOCK = "messaging.relay"
 
 PUBLISHED = Counter("outbox_published_total", "Facts acknowledged by Kafka. Flat while the backlog grows: see the log.")
@@ -97,9 +100,9 @@ class Relay:
                 max_request_size=1_048_576,
                 request_timeout_ms=30_000,
             )
-            await producer.start()
-            self.waiting = None
             try:
+                await producer.start()
+                self.waiting = None
                 while True:
                     self._wake.clear()
                     if await self._publish_batch(session, producer) == 0:
@@ -107,7 +110,10 @@ class Relay:
             except OutOfOrderSequenceNumber:
                 log.warning("relay.producer_rebuilt")  # the sequence is lost with this producer; a new one starts anew
             finally:
-                await producer.stop()
+                # Without Kafka it would flush for ever, and a process that is stopped would never end.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE):
+                        await producer.stop()
         finally:
             await session.close()
 
@@ -116,18 +122,26 @@ class Relay:
             rows = await tx.fetch(_Row, sql["pending"], BATCH)
         if not rows:
             return 0
-        sent = [(row, await self._send(producer, row)) for row in rows]
         published: list[int] = []
         parked: list[tuple[_Row, Exception]] = []
         failed: Exception | None = None
+        # What follows a failed fact of the same key is not marked: it goes out again after it, so that the last
+        # record of a key is its last fact.
+        held: set[tuple[str, str]] = set()
+        sent = await self._send_all(producer, rows)
+        await self._answered([future for _, future in sent])
         for row, future in sent:
             try:
                 await future
-                published.append(row.id)
+                if (row.topic, row.key) not in held:
+                    published.append(row.id)
             except _PERMANENT as error:
-                parked.append((row, error))
+                if (row.topic, row.key) not in held:
+                    parked.append((row, error))
+                held.add((row.topic, row.key))
             except KafkaError as error:
-                failed = error
+                failed = failed or error
+                held.add((row.topic, row.key))
         async with session.transaction() as tx:
             await tx.execute(sql["mark_published"], published)
             for row, refusal in parked:
@@ -139,23 +153,45 @@ class Relay:
             raise failed
         return len(rows)
 
+    async def _answered(self, sent: "Sequence[asyncio.Future[object]]") -> None:
+        _, late = await asyncio.wait(sent, timeout=PATIENCE)
+        if late:
+            # The producer itself goes on trying, for ever and in order; a second one beside it would break the order.
+            self.waiting = "Kafka"
+            log.warning("relay.waiting", facts=len(late))
+            await asyncio.wait(late)
+            self.waiting = None
+
     @staticmethod
-    async def _send(producer: AIOKafkaProducer, row: _Row) -> "asyncio.Future[object]":
-        try:
-            future: asyncio.Future[object] = await producer.send(
-                row.topic,
-                value=row.value,
-                key=row.key.encode(),
-                headers=[
-                    ("id", row.event_id.encode()),
-                    ("tenant", row.tenant_id.encode()),
-                    ("type", BY_NAME[row.topic].type.encode() if row.topic in BY_NAME else b""),
-                ],
-            )
-        except KafkaError as error:  # refused before it left, by size or by an unknown topic
-            future = asyncio.get_running_loop().create_future()
-            future.set_exception(error)
-        return future
+    async def _send_all(
+        producer: AIOKafkaProducer, rows: Sequence[_Row]
+    ) -> "list[tuple[_Row, asyncio.Future[object]]]":
+        sent: list[tuple[_Row, asyncio.Future[object]]] = []
+        refused: set[tuple[str, str]] = set()
+        for row in rows:
+            if (row.topic, row.key) in refused:
+                continue
+            try:
+                future: asyncio.Future[object] = await producer.send(
+                    row.topic,
+                    value=row.value,
+                    key=row.key.encode(),
+                    headers=[
+                        ("id", row.event_id.encode()),
+                        ("tenant", row.tenant_id.encode()),
+                        ("type", BY_NAME[row.topic].type.encode() if row.topic in BY_NAME else b""),
+                    ],
+                )
+            except KafkaError as error:  # refused before it left, by size or by an unknown topic
+                future = asyncio.get_running_loop().create_future()
+                future.set_exception(error)
+                refused.add((row.topic, row.key))
+                sent.append((row, future))
+                if not isinstance(error, _PERMANENT):
+                    break  # the next one would wait as long for the same
+            else:
+                sent.append((row, future))
+        return sent
 
     async def _idle(self) -> None:
         try:

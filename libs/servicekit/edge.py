@@ -61,6 +61,8 @@ def build_app(
     app.include_router(operators, prefix=f"/v1/{service.name}")
     app.include_router(_probes(not_ready, stuck, measure))
     app.add_middleware(_BoundedBody, largest=service.largest_body)
+    if service.front is not None:
+        app.add_middleware(service.front)
     return app
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
 from typing import Any
 
 import structlog
@@ -36,8 +36,26 @@ def _trace_ids(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mut
     return event
 
 
-def configure(service: str, form: str) -> None:
-    """Log to standard error, in one form for our own events and for libraries' warnings."""
+class _Redacted:
+    """The rendered line without the values that are known to be secret, wherever a library put them."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        self._secrets = sorted(secrets, key=len, reverse=True)
+
+    def __call__(self, _logger: Any, _name: str, rendered: Any) -> str:
+        line = str(rendered)
+        for secret in self._secrets:
+            line = line.replace(secret, _HIDDEN)
+        return line
+
+
+def _ours_or_news(record: logging.LogRecord) -> bool:
+    # `problems` has logged the exception by then, with its path and trace.
+    return not record.getMessage().startswith("Exception in ASGI application")
+
+
+def configure(service: str, form: str, secrets: Collection[str] = ()) -> None:
+    """Log to standard error, in one form for our own events and for libraries' warnings; `secrets` never appear."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -63,7 +81,8 @@ def configure(service: str, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last], foreign_pre_chain=shared
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _Redacted(secrets)],
+            foreign_pre_chain=shared,
         )
     )
     root = logging.getLogger()
@@ -72,4 +91,5 @@ def configure(service: str, form: str) -> None:
     for noisy in ("aiokafka", "uvicorn", "httpx", "asyncio", "faststream"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    logging.getLogger("uvicorn.error").addFilter(_ours_or_news)
     structlog.contextvars.bind_contextvars(service=service)

@@ -31,9 +31,14 @@ def _answer(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE)
 
 
+def answer(problem: Problem) -> JSONResponse:
+    """The problem as it is answered."""
+    return _answer(problem.status, problem.code, problem.detail, **problem.more)
+
+
 async def _problem(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)  # noqa: S101 (registered for it only)
-    return _answer(error.status, error.code, error.detail, **error.more)
+    return answer(error)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

@@ -1,12 +1,13 @@
 """What a service is made of: its parts wired, nothing opened."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Protocol
 
 from fastapi import APIRouter
+from starlette.types import ASGIApp
 
 from contracts.topics import Topic
 from messaging import Consumer, Handler
@@ -24,7 +25,10 @@ class Worker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The wired parts. `components` are the modules whose migrations make its schema, in order."""
+    """The wired parts. `components` are the modules whose migrations make its schema, in order.
+
+    `front` stands before everything, probes too: the console's gateway.
+    """
 
     name: str
     settings: ServiceSettings
@@ -35,6 +39,7 @@ class Service:
     handlers: Mapping[Topic[Any], Handler] = field(default_factory=dict)
     workers: Sequence[Worker] = ()
     largest_body: int = 1_048_576
+    front: Callable[[ASGIApp], ASGIApp] | None = None
     resources: Mapping[str, Any] = field(default_factory=dict)
 
     def consumers(self) -> list[Consumer]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,3 +28,9 @@ class ServiceSettings(BaseSettings):
     connections: int = Field(8, gt=1, description="database connections of each of its two pools")
     # In flight work is at most one HTTP call (30 s deadline) and its result.
     drain_seconds: float = Field(35, gt=0, description="how long SIGTERM waits for what is in flight")
+
+    def secret_values(self) -> set[str]:
+        """What must not appear in a log: each secret, and the password inside one that is an address."""
+        values = {value.get_secret_value() for _, value in self if isinstance(value, SecretStr)}
+        passwords = {urlsplit(value).password or "" for value in values if "://" in value}
+        return (values | passwords) - {""}

@@ -1,5 +1,6 @@
 """Pools and transactions. A transaction names the tenants it may see; nobody else commits."""
 
+import asyncio
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
@@ -28,17 +29,24 @@ def _adapter(shape: Any) -> TypeAdapter[Any]:
     return _ADAPTERS[shape]
 
 
-def _encode_json(value: Any) -> str:
-    return json.dumps(value, default=lambda v: format(v, "f") if isinstance(v, Decimal) else str(v))
+def _encode_json(value: Any) -> bytes:
+    return json.dumps(value, default=lambda v: format(v, "f") if isinstance(v, Decimal) else str(v)).encode()
 
 
-def _decode_json(text: str) -> Any:
+def _decode_json(text: bytes) -> Any:
     return json.loads(text, parse_float=Decimal)
 
 
 async def _prepare(connection: Any) -> None:
-    for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=_encode_json, decoder=_decode_json, schema="pg_catalog")
+    # Binary, because COPY takes no other form; jsonb's is its text after a byte that says version 1.
+    for kind, version in (("json", b""), ("jsonb", b"\x01")):
+        await connection.set_type_codec(
+            kind,
+            encoder=lambda value, version=version: version + _encode_json(value),
+            decoder=lambda sent, version=version: _decode_json(sent[len(version) :]),
+            schema="pg_catalog",
+            format="binary",
+        )
 
 
 class Transaction:
@@ -46,6 +54,7 @@ class Transaction:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._staged: set[str] = set()
         self.signals: set[str] = set()
 
     async def fetch(self, shape: type[RowT], sql: str, *args: Any) -> list[RowT]:
@@ -83,10 +92,14 @@ class Transaction:
     async def stage(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, like: str) -> None:
         """COPY rows into a temporary table `name` shaped like table `like`; it goes with the transaction.
 
-        COPY is refused on tables under row-level security, so bulk loads stage here and insert from here.
+        COPY is refused on tables under row-level security, so bulk loads stage here and insert from here. A second
+        call in the same transaction replaces the first one's rows.
         """
+        if name in self._staged:
+            await self._connection.execute(f'drop table pg_temp."{name}"')
         shape = f"select {', '.join(columns)} from {like} with no data"  # noqa: S608 (names of ours, no input)
-        await self._connection.execute(f'create temporary table if not exists "{name}" on commit drop as {shape}')
+        await self._connection.execute(f'create temporary table "{name}" on commit drop as {shape}')
+        self._staged.add(name)
         await self.copy(name, columns, rows)
 
     async def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -173,10 +186,15 @@ class Database:
             await pool.close()
         self._pools.clear()
 
+    def _pool(self, number: int) -> Any:
+        if not self._pools:
+            raise ConnectionError("the database is not open: this process is starting or stopping")
+        return self._pools[number]
+
     async def answers(self) -> bool:
-        """Whether a statement passes now."""
+        """Whether a statement passes now, within two seconds."""
         try:
-            async with self.transaction(()) as tx:
+            async with asyncio.timeout(2), self.transaction(()) as tx:
                 return bool(await tx.value("select true"))
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return False
@@ -186,7 +204,7 @@ class Database:
         """A transaction that sees the rows of these tenants only."""
         if any(_SEPARATOR in tenant for tenant in tenants):
             raise ValueError("a tenant id contains no comma")
-        async with self._pools[0].acquire() as connection:
+        async with self._pool(0).acquire() as connection:
             async with connection.transaction():
                 await connection.execute(
                     "select set_config('psabridge.tenants', $1, true)", _SEPARATOR.join(sorted(set(tenants)))
@@ -198,7 +216,7 @@ class Database:
     @asynccontextmanager
     async def all_tenants(self) -> AsyncIterator[Transaction]:
         """A transaction of the machinery (relay, delivery, sweeps), which sees every tenant's rows."""
-        async with self._pools[1].acquire() as connection:
+        async with self._pool(1).acquire() as connection:
             async with connection.transaction():
                 tx = Transaction(connection)
                 yield tx

@@ -42,9 +42,13 @@ def migrations(components: Sequence[ModuleType]) -> Iterator[Migration]:
         folder = resources.files(component) / "migrations"
         if not folder.is_dir():
             continue
+        numbers: set[str] = set()
         for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
             if found := _FILE.match(file.name):
                 number, phase, name = found.groups()
+                if number in numbers:
+                    raise MigrationError(f"{component.__name__}/migrations/{file.name}: another file has its number")
+                numbers.add(number)
                 yield Migration(component.__name__, int(number), phase, name, file.read_text())
             elif file.name.endswith(".sql"):
                 raise MigrationError(f"{component.__name__}/migrations/{file.name}: name it NNNN_pre_or_post_name.sql")

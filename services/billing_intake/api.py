@@ -1,12 +1,13 @@
 """Files in, and what is known of them."""
 
+import asyncio
 import hashlib
 import re
 import tempfile
 import time
 import zlib
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Literal
+from typing import Annotated, BinaryIO, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Query, Request
@@ -14,13 +15,14 @@ from pydantic import BaseModel
 
 from billing_intake import store
 from billing_intake.importer import SIGNAL
+from contracts.values import TenantId
 from servicekit import Begin, Caller, Page, Paging, Problem, Tx, allow
+from storage import Transaction
 
 router = APIRouter()
 
 LARGEST_FILE = 256 * 1024 * 1024
 _CHUNK = 1024 * 1024
-_IN_MEMORY = 4 * 1024 * 1024
 _TOTAL = re.compile(r"^(?:([\w.:-]{1,60})=)?(-?\d{1,14}(?:\.\d{1,6})?)$")
 
 
@@ -45,10 +47,10 @@ async def receive(
 ) -> Received:
     """Take a file as the request's body; it is read in the background (B1). Its bytes are kept whatever it holds."""
     expected = dict(_expected(text) for text in expect_total or ())
-    import_id = _import_id()
+    import_id = new_import_id()
     digest, size = hashlib.sha256(), 0
     # The caller may be slow: nothing is held open in the database until all of it has come.
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
+    with tempfile.TemporaryFile() as spool:
         async for piece in request.stream():
             spool.write(piece)
             digest.update(piece)
@@ -66,11 +68,7 @@ async def receive(
                 expected,
                 caller.subject,
             )
-            number = 0
-            while piece := spool.read(_CHUNK):
-                await store.keep_chunk(tx, caller.tenant_id, import_id, number, zlib.compress(piece, 6))
-                number += 1
-            tx.signal(SIGNAL)
+            await keep(tx, caller.tenant_id, import_id, spool)
     return Received(import_id=import_id, sha256=digest.hexdigest(), bytes=size)
 
 
@@ -113,8 +111,17 @@ def _expected(text: str) -> tuple[str, str]:
     return found[1] or "", str(amount)
 
 
-def _import_id() -> str:
-    # Grows with time, so that lists are paged by it.
+async def keep(tx: Transaction, tenant_id: TenantId, import_id: str, file: BinaryIO) -> None:
+    """Keep a file's bytes, compressed, and have it read."""
+    number = 0
+    while piece := file.read(_CHUNK):
+        await store.keep_chunk(tx, tenant_id, import_id, number, await asyncio.to_thread(zlib.compress, piece, 6))
+        number += 1
+    tx.signal(SIGNAL)
+
+
+def new_import_id() -> str:
+    """An id that grows with time, so that lists are paged by it."""
     return f"{time.time_ns() // 1_000_000:012x}-{uuid4().hex[:12]}"
 
 

@@ -8,13 +8,15 @@ from typing import Any
 
 from billing_intake.domain.canonical import CanonicalLine
 from billing_intake.domain.refusals import Refusal
-from contracts.events import CustomerChanged, InvoiceLineReceived
+from contracts import topics
+from contracts.events import CustomerChanged
 from contracts.values import DocumentId, LineIdentity, TenantId
+from messaging import outbox
 from storage import Transaction, named_queries
 
 sql = named_queries(__package__, "imports.sql", "lines.sql")
 
-_STAGED = tuple(
+STAGED = tuple(
     """
     row document_id number account identity position digest customer_key customer_name customer_domain customer_country
     billing_contract product_key product_name publisher subscription_id kind raw_kind motion period_start period_end
@@ -206,12 +208,12 @@ async def create_stage(tx: Transaction) -> None:
 
 async def stage(tx: Transaction, lines: Iterable[CanonicalLine], digest: Any) -> None:
     """Put lines there."""
-    await tx.copy("staged", _STAGED, (_staged(line, digest(line)) for line in lines))
+    await tx.copy("staged", STAGED, (staged(line, digest(line)) for line in lines))
 
 
 async def staged_documents(tx: Transaction) -> list[StagedDocument]:
     """Number equal charges, then add up what the file says, document by document."""
-    await tx.execute(sql["index_stage"])
+    await tx.execute(sql["analyze_stage"])
     await tx.execute(sql["number_equals"])
     return await tx.fetch(StagedDocument, sql["staged_documents"])
 
@@ -261,18 +263,19 @@ async def tie_document(tx: Transaction, tenant_id: TenantId, document_id: Docume
     await tx.execute(sql["tie_document"], tenant_id, document_id)
 
 
-async def new_lines(
-    tx: Transaction,
-    tenant_id: TenantId,
-    document_id: DocumentId,
-    version: int,
-    after: tuple[int, str],
-    size: int,
-    common: dict[str, Any],
-) -> list[InvoiceLineReceived]:
-    """One page of what a version brought, as the fact to be told; `common` holds what all lines of the file share."""
-    rows = await tx.fetch(dict[str, Any], sql["new_lines"], tenant_id, document_id, version, *after, size)
-    return [InvoiceLineReceived.model_validate({**common, **row}) for row in rows]
+async def tell_lines(tx: Transaction, received: Received, document_id: DocumentId, version: int) -> None:
+    """Have the lines that a version brought published, in the order of the file."""
+    await outbox.add_selected(
+        tx,
+        topics.INVOICE_LINES,
+        received.tenant_id,
+        received.import_id,
+        sql["new_lines"],
+        document_id,
+        version,
+        received.source,
+        received.file,
+    )
 
 
 async def staged_customers(tx: Transaction) -> list[CustomerChanged]:
@@ -295,13 +298,14 @@ async def document_lines(tx: Transaction, document_id: str, after: int, size: in
     return await tx.fetch(Line, sql["document_lines"], document_id, after, size)
 
 
-def _staged(line: CanonicalLine, digest: str) -> tuple[Any, ...]:
+def staged(line: CanonicalLine, digest: str) -> tuple[Any, ...]:
+    """The columns of a line in the order of STAGED."""
     return (
         line.row,
         line.document_id,
         line.document_number,
         line.account,
-        line.identity,
+        f"{line.identity}-0",
         line.order,
         digest,
         line.customer_key,

@@ -115,10 +115,11 @@ async def seal(tx: Transaction, tenant_id: TenantId, sealed: InvoiceSealed) -> N
         sealed.tax_total,
         sealed.tied,
     )
+    await tx.execute(sql["seal_for_run"], tenant_id, sealed.run_id, sealed.document_id)
     gone = list(sealed.removed_identities)
     if gone:
-        await tx.execute(sql["withdraw"], tenant_id, gone)
-        await tx.execute(sql["withdraw_written"], tenant_id, gone)
+        for statement in ("note_withdrawn", "withdraw", "withdraw_written"):
+            await tx.execute(sql[statement], tenant_id, gone, sealed.document_version)
 
 
 async def ask_resolution(tx: Transaction, tenants: Sequence[TenantId]) -> None:

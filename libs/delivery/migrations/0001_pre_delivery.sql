@@ -45,6 +45,9 @@ where kind = 'create' and state = 'confirmed';
 -- Serves the owner's look for work and each lane's turn, oldest first.
 create index operation_open on operation (site_id, effect, lane, seq)
 where state in ('pending', 'in_flight', 'ambiguous');
+-- Serves the question whether an earlier operation of the same target is unsettled.
+create index operation_target on operation (tenant_id, effect, target, seq)
+where state in ('pending', 'in_flight', 'ambiguous');
 -- Serves progress of a run and the reconciliation of a lane.
 create index operation_run on operation (tenant_id, run_id, state);
 create index operation_lane on operation (tenant_id, effect, lane, state);

@@ -8,7 +8,7 @@ from coverage
 where tenant_id = $1 and identity = any($2::text[]) and released_at is null
 
 -- name: known
-select operation_key, body_digest, state
+select operation_key, body_digest
 from operation
 where tenant_id = $1 and operation_key = any($2::text[])
 
@@ -20,10 +20,13 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 insert into coverage (tenant_id, operation_key, identity, component, quantity, cost, price)
 values ($1, $2, $3, $4, $5, $6, $7)
 
--- name: open_job
-select exists (
-  select from operation
-  where tenant_id = $1 and effect = $2 and lane = $3 and state in ('pending', 'in_flight'))
+-- name: waiting_job
+-- Not one in flight: what is to be seen may have changed since it began. Locked, so that it begins after this commit.
+select true
+from operation
+where tenant_id = $1 and effect = $2 and lane = $3 and kind = 'job' and state = 'pending'
+limit 1
+for update
 
 -- name: supersede
 -- A compare-and-set on pending: what is in flight or ambiguous keeps its coverage.

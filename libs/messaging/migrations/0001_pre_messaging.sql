@@ -42,7 +42,8 @@ create table outbox (
   topic text not null,
   key text not null,
   event_id text not null,
-  value bytea not null,
+  -- Last net: what no broker would take.
+  value bytea not null check (octet_length(value) <= 1000000),
   created_at timestamptz not null default clock_timestamp(),
   published_at timestamptz,
   parked text);

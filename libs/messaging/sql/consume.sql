@@ -3,7 +3,7 @@
 insert into inbox (tenant_id, event_id)
 select * from unnest($1::text[], $2::text[])
 on conflict do nothing
-returning event_id
+returning tenant_id, event_id
 
 -- name: take_newer
 -- Which of these keys bring a newer version than the one seen.

@@ -25,6 +25,7 @@ for update
 
 -- name: mark_replayed
 update dead_letter set replayed_at = now() where id = $1
+returning replayed_at
 
 -- name: poisoned_tenant
 -- Whether a config fact of the tenant could not be read and was not replayed since.

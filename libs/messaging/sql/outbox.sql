@@ -13,6 +13,15 @@ insert into outbox (tenant_id, topic, key, event_id, value)
 select tenant_id, $1, key, event_id, value
 from unnest($2::text[], $3::text[], $4::text[], $5::bytea[]) as row (tenant_id, key, event_id, value)
 
+-- name: add_selected
+-- The envelope of contracts.envelope around each row of a query.
+insert into outbox (tenant_id, topic, key, event_id, value)
+select $1::text, $2::text, $1 || ':' || entity, id, convert_to(json_build_object(
+    'id', id, 'type', $3::text, 'version', substring($2 from '\.v(\d+)$')::int, 'entity_version', $4::bigint,
+    'tenant_id', $1, 'subject', entity, 'occurred_at', now(), 'correlation_id', $5::text, 'causation_id', '',
+    'data', data)::text, 'UTF8')
+from (select gen_random_uuid()::text as id, entity, data from (/* query */) as selected) as identified
+
 -- name: pending
 -- Never a cursor over ids: a slower transaction's rows would be passed over (measured). Served by outbox_pending.
 -- A parked key's later facts wait with it, so that its order holds.
@@ -39,12 +48,14 @@ from outbox
 where published_at is null
 
 -- name: stated
--- One page of everything said on compacted topics; served by stated_fact_pkey.
+-- One page of everything said on compacted topics; served by stated_fact_pkey. Locked, so that what another
+-- transaction says meanwhile is not overwritten with what was read before.
 select tenant_id, topic, key, data
 from stated_fact
 where (tenant_id, topic, key) > ($1, $2, $3)
 order by tenant_id, topic, key
 limit $4
+for update
 
 -- name: due
 -- Whether the nightly task has not run for a day.
@@ -55,8 +66,8 @@ returning true
 
 -- name: sweep_outbox
 delete from outbox where id in (
-  select id from outbox where published_at < now() - interval '3 days' limit 10000)
+  select id from outbox where published_at < now() - interval '3 days' limit $1)
 
 -- name: sweep_inbox
 delete from inbox where ctid in (
-  select ctid from inbox where handled_at < now() - interval '30 days' limit 10000)
+  select ctid from inbox where handled_at < now() - interval '30 days' limit $1)

@@ -3,14 +3,18 @@
 import re
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from billing_intake.domain.refusals import FieldRefused
 
 # Digits before the point: more is no invoice but a shifted column.
 _LARGEST_EXPONENT = 15
+# A file says the same dates, prices and names over and over: reading each once halves the time a row takes.
+_REMEMBERED = 65_536
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 
 
+@lru_cache(_REMEMBERED)
 def decimal(column: str, text: str) -> Decimal:
     """An exact number. A leading apostrophe (a spreadsheet's mark for text) is dropped; `0E-20` is zero.
 
@@ -28,11 +32,13 @@ def decimal(column: str, text: str) -> Decimal:
     return value or Decimal(0)
 
 
+@lru_cache(_REMEMBERED)
 def decimal_or_zero(column: str, text: str) -> Decimal:
     """The same, an empty field being zero."""
     return decimal(column, text) if text.strip() else Decimal(0)
 
 
+@lru_cache(_REMEMBERED)
 def civil_date(column: str, text: str) -> date | None:
     """A date by ISO 8601, with or without a time, or None where the field is empty.
 
@@ -42,16 +48,23 @@ def civil_date(column: str, text: str) -> date | None:
     if not bare:
         return None
     try:
-        return date.fromisoformat(bare[:10])
+        found = date.fromisoformat(bare[:10])
     except ValueError as error:
         raise FieldRefused(column, text, "is not a date like 2026-10-31") from error
+    if bare[10:11] not in ("", "T", "t", " "):
+        raise FieldRefused(column, text, "is not a date like 2026-10-31")
+    if found == date.max:
+        raise FieldRefused(column, text, "is the last day there is, not the end of a charge")
+    return found
 
 
+@lru_cache(_REMEMBERED)
 def words(text: str) -> str:
     """Free text without the control characters that databases and terminals stumble over."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
+@lru_cache(_REMEMBERED)
 def money_or_zero(column: str, text: str) -> Decimal:
     """An amount of money that PostgreSQL's numeric(20,6) holds exactly."""
     value = decimal_or_zero(column, text)

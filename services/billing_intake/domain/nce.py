@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from billing_intake.domain.canonical import CanonicalLine
 from billing_intake.domain.fields import civil_date, decimal, decimal_or_zero, money_or_zero, words
@@ -111,6 +112,11 @@ _TERMS = (
 )
 
 
+# Keys are indexed and travel as record keys; texts travel in events of at most 1 MB.
+_LONGEST_KEY = 200
+_LONGEST_TEXT = 4_000
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """Where each known column stands, and the columns we do not know, which are kept in the raw file."""
@@ -169,14 +175,22 @@ class RowReader:
 
         def text(column: str) -> str:
             position = at.get(column)
-            return values[position].strip() if position is not None else ""
+            found = values[position].strip() if position is not None else ""
+            if len(found) > _LONGEST_TEXT:
+                raise FieldRefused(column, found, f"is longer than {_LONGEST_TEXT} characters")
+            return found
 
         def needed(column: str) -> str:
             if not (found := text(column)):
                 raise FieldRefused(column, "", "is empty")
             return found
 
-        number, account, customer = needed("InvoiceNumber"), needed("PartnerId"), needed("CustomerId")
+        def key(column: str) -> str:
+            if len(found := needed(column)) > _LONGEST_KEY:
+                raise FieldRefused(column, found, f"is longer than {_LONGEST_KEY} characters")
+            return found
+
+        number, account, customer = key("InvoiceNumber"), key("PartnerId"), key("CustomerId")
         currency = Currency(_currency(needed("Currency")))
         raw_kind = needed("ChargeType")
         start = civil_date("ChargeStartDate", text("ChargeStartDate"))
@@ -197,7 +211,7 @@ class RowReader:
         kind = _KINDS.get(raw_kind.lower(), ChargeKind.UNKNOWN)
         if plan is BillingPlan.USAGE and kind is ChargeKind.NEW:
             kind = ChargeKind.USAGE
-        sku = f"{needed('ProductId')}:{text('SkuId')}"
+        sku = f"{key('ProductId')}:{key('SkuId') if text('SkuId') else ''}"
         warnings = _warnings(raw_kind, kind, plan, cost, tax, total)
         subscription = text("SubscriptionId")
         return CanonicalLine(
@@ -224,12 +238,12 @@ class RowReader:
                 "-" if cost < 0 else "+",
             ),
             order=f"{text('OrderDate')}|{quantity:+040.12f}|{cost:+030.6f}",
-            customer_key=str(CustomerKey(SOURCE, account, customer)),
+            customer_key=_customer_key(account, customer),
             customer_name=words(text("CustomerName")),
             customer_domain=words(text("CustomerDomainName")),
             customer_country=words(text("CustomerCountry")),
             billing_contract="",
-            product_key=str(ProductKey(sku, _term(term_text), plan, "", "", currency)),
+            product_key=_product_key(sku, term_text, plan, currency),
             product_name=words(text("SkuName") or text("ProductName")),
             publisher=words(text("PublisherName")),
             subscription_id=words(subscription),
@@ -251,12 +265,24 @@ class RowReader:
         )
 
 
+@lru_cache(65_536)
+def _customer_key(account: str, customer: str) -> str:
+    return str(CustomerKey(SOURCE, account, customer))
+
+
+@lru_cache(65_536)
+def _product_key(sku: str, term: str, plan: BillingPlan, currency: Currency) -> str:
+    return str(ProductKey(sku, _term(term), plan, "", "", currency))
+
+
+@lru_cache(1024)
 def _currency(text: str) -> str:
     if len(text) != 3 or not text.isascii() or not text.isalpha():  # noqa: PLR2004 (ISO 4217)
         raise FieldRefused("Currency", text, "is not a currency code like USD")
     return text.upper()
 
 
+@lru_cache(1024)
 def _plan(frequency: str, category: str, meter: str, term: str, subscription: str) -> BillingPlan:
     # Motion follows the billing plan, never the term (B4): an annual term billed monthly is monthly.
     named = _PLANS.get(frequency.lower().replace("-", "").replace(" ", ""))
@@ -288,8 +314,5 @@ def _warnings(
 
 
 def _identity(*parts: str) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        encoded = part.encode()
-        digest.update(b"%d:" % len(encoded) + encoded)
-    return f"{SOURCE}:{digest.hexdigest()}"
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    return f"{SOURCE}:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"

@@ -21,7 +21,7 @@ _LONGEST_FIELD = 131_072
 
 
 def rows(file: BinaryIO) -> Iterator[list[str]]:
-    """The rows of a CSV in UTF-8, with or without a byte order mark; the header is the first.
+    """The rows of a CSV in UTF-8, with or without a byte order mark; the header is the first. A blank one has no fields.
 
     FileRefused where it is something else, in another encoding, or its quoting breaks.
     """
@@ -40,8 +40,7 @@ def rows(file: BinaryIO) -> Iterator[list[str]]:
         if row is None:
             return
         number += 1
-        if row:
-            yield row
+        yield row
 
 
 def refuse_other_kinds(start: bytes) -> None:

@@ -19,7 +19,7 @@ def next_uninvoiced_period(agreement: Agreement) -> Period | Held:
         return Held(Reason.AGREEMENT_UNFIT, f"its billing cycle is {agreement.cycle or 'unknown'}, not Monthly")
     if governing is None:
         return Held(Reason.NO_OPEN_PERIOD, f"{agreement.name} has no next invoice date")
-    period = Period(governing, _month_later(governing))
+    period = Period(governing, _month_later(governing, _billing_day(agreement, governing)))
     if agreement.bill_start is not None and period.start < agreement.bill_start:
         return Held(Reason.NO_OPEN_PERIOD, f"billing starts {agreement.bill_start}, the next invoice is {governing}")
     if agreement.end is not None and agreement.end < period.last_day:
@@ -35,6 +35,13 @@ def _one_time(agreement: Agreement) -> Period | Held:
     return Period(start, start + timedelta(days=1))
 
 
-def _month_later(day: date) -> date:
+def _billing_day(agreement: Agreement, governing: date) -> int:
+    # Billed on the 31st means on the last day of a shorter month, and on the 31st again after it.
+    is_last = governing.day == monthrange(governing.year, governing.month)[1]
+    start = agreement.bill_start
+    return max(governing.day, start.day) if is_last and start is not None else governing.day
+
+
+def _month_later(day: date, billing_day: int) -> date:
     year, month = (day.year + 1, 1) if day.month == 12 else (day.year, day.month + 1)  # noqa: PLR2004 (December)
-    return date(year, month, min(day.day, monthrange(year, month)[1]))
+    return date(year, month, min(billing_day, monthrange(year, month)[1]))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from contracts.values import ChargeKind, Motion
+from contracts.values import ChargeKind, Motion, to_cents
 from invoice_push.domain.values import Held, Line, PriceRule, Reason
 
 # ConnectWise carries more places than money has: rounding a unit to cents would be off by cents over many seats.
@@ -33,7 +33,8 @@ def priced(line: Line, rule: PriceRule | None) -> Priced | Held:
     if base == 0:
         return Held(Reason.NO_SELL_PRICE, f"the {rule.basis} price is zero")
     unit_price = (base * (1 + rule.markup_percent / 100)).quantize(_UNIT_PRICE, ROUND_HALF_UP)
-    if abs(unit_price) < abs(unit_cost) and line.cost > 0 and not rule.allow_below_cost:
+    # In cents, as it is billed: a unit price has fewer places than a unit cost and may be below it by rounding alone.
+    if line.cost > 0 and to_cents(quantity * unit_price) < to_cents(line.cost) and not rule.allow_below_cost:
         return Held(Reason.BELOW_COST, f"{unit_price:f} for what costs {unit_cost:f}")
     return Priced(quantity, unit_cost, unit_price)
 

@@ -72,6 +72,7 @@ _PARTS: Mapping[str, Part] = {
     "ignored": "ignored",
     "failed": "failed",
 }
+_HALF_A_CENT = Decimal("0.005")
 _REASONS = {"received": "not looked at yet", "queued": "being written", "ready": "waiting for approval"}
 
 
@@ -89,8 +90,11 @@ def bridge(document: Document, sums: Iterable[Summed]) -> Bridge:
         if summed.state in ("synced", "queued"):
             add(part, _REASONS.get(summed.state, ""), summed.lines, summed.written_cost)
             price += summed.written_price
-            if difference := summed.cost - summed.written_cost:
+            difference = summed.cost - summed.written_cost
+            if abs(difference) > _HALF_A_CENT * summed.lines:
                 add("held", "amended after it was written", 0, difference)
+            elif difference:
+                add(part, "rounding to cents", 0, difference)
         else:
             add(part, reason, summed.lines, summed.cost)
     order = ("pushed", "ready", "held", "failed", "ignored")

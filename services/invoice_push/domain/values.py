@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from contracts.values import ChargeKind, LineIdentity, Motion, Period
+from contracts.values import ChargeKind, LineIdentity, Motion, Period, to_cents
 
 
 class Reason(StrEnum):
@@ -174,12 +174,12 @@ class Draft:
     @property
     def cost(self) -> Decimal:
         """Extended cost, to the cent, as ConnectWise will show it."""
-        return (self.quantity * self.unit_cost).quantize(Decimal("0.01"))
+        return to_cents(self.quantity * self.unit_cost)
 
     @property
     def price(self) -> Decimal:
         """Extended price, to the cent."""
-        return (self.quantity * self.unit_price).quantize(Decimal("0.01"))
+        return to_cents(self.quantity * self.unit_price)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,14 @@ create table document (
   primary key (tenant_id, document_id));
 select tenant_table('document');
 
+-- Which documents a run brought, also unchanged ones: what its proof and its reconciliation are about.
+create table run_document (
+  tenant_id text,
+  run_id text,
+  document_id text,
+  primary key (tenant_id, run_id, document_id));
+select tenant_table('run_document');
+
 -- A billed line on its way to an agreement. source_cost is what the supplier charges now, written_cost what was queued.
 create table line (
   tenant_id text,
@@ -59,6 +67,9 @@ create table line (
   written_price numeric(20, 6) not null default 0,
   addition_id bigint,
   updated_at timestamptz not null default now(),
+  -- Whether an addition stands, or may stand, for it: then it stays as it was written.
+  written boolean not null generated always as (
+    state in ('queued', 'synced') or state = 'failed' and reason = 'conflict') stored,
   primary key (tenant_id, identity));
 select tenant_table('line');
 -- Serves the lists, in the order in which lines came.
@@ -66,11 +77,20 @@ create unique index line_position on line (tenant_id, position);
 -- Serves resolution, approval and counts of a run.
 create index line_run on line (tenant_id, run_id, state, position);
 -- Serves resolution of a tenant: what is not queued yet.
-create index line_unsettled on line (tenant_id, position) where state in ('received', 'held', 'ready');
+create index line_unsettled on line (tenant_id, position)
+where state in ('received', 'held', 'ready') or state = 'ignored' and reason = 'before go-live';
 -- Serves the proof of a document.
 create index line_document on line (tenant_id, document_id);
 -- Serves the result of an operation.
 create index line_operation on line (tenant_id, operation_key) where operation_key is not null;
+
+-- What a document's version no longer has, so that an older version's line that arrives later is not billed.
+create table withdrawn (
+  tenant_id text,
+  identity text,
+  document_version int not null,
+  primary key (tenant_id, identity));
+select tenant_table('withdrawn');
 
 -- Tenants whose lines are to be looked at again; `asked` tells whether more was asked meanwhile.
 create table resolve_due (

@@ -35,7 +35,8 @@ select state, reason, count(*)::int as lines from line where tenant_id = $1 and 
 -- name: documents_of_run
 select document_id, number, currency, tied, cost_total, tax_total
 from document
-where tenant_id = $1 and ($2 = '' or document_id in (select document_id from line where tenant_id = $1 and run_id = $2))
+where tenant_id = $1
+  and ($2 = '' or document_id in (select document_id from run_document where tenant_id = $1 and run_id = $2))
 order by document_id
 limit 500
 
@@ -56,10 +57,13 @@ group by agreement_id, currency
 order by agreement_id
 
 -- name: agreements_of_run
-select distinct agreement_id
-from line
-where tenant_id = $1 and run_id = $2 and operation_key is not null and agreement_id is not null
-order by agreement_id
+-- Every agreement that a line of the run's documents was written to, by whichever run.
+select distinct line.agreement_id
+from run_document
+join line using (tenant_id, document_id)
+where run_document.tenant_id = $1 and run_document.run_id = $2
+  and line.operation_key is not null and line.agreement_id is not null
+order by line.agreement_id
 
 -- name: forget_reconciliation
 delete from reconciliation where tenant_id = $1 and run_id = $2

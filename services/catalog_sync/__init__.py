@@ -1,0 +1,1 @@
+"""Source products become ConnectWise catalog items, each once."""

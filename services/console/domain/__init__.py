@@ -1,0 +1,1 @@
+"""Who may what, and what a token is: rules without I/O."""

@@ -1,0 +1,1 @@
+"""Which agreement may take which charges of which customer. Pure."""

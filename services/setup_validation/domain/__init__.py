@@ -1,0 +1,1 @@
+"""What must be true of a ConnectWise site before anything is written to it. Pure."""

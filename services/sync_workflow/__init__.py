@@ -1,0 +1,1 @@
+"""How far each run is, and what it waits for."""

@@ -1,0 +1,254 @@
+"""The service on a real database and a simulated ConnectWise; facts come in through its own consumers."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, cast
+
+import asyncpg
+from tests.factories import facts
+from tests.factories.site import Site
+
+from contracts import topics
+from contracts.envelope import Data
+from contracts.events import AdditionSettled, CommandKind, InvoiceLineReceived, MappingChanged, SyncCommand, SyncStep
+from contracts.topics import Topic
+from contracts.values import Motion, RunId, TenantId
+from delivery import Delivery, Pace
+from devstack import provision
+from invoice_push import store
+from invoice_push.domain.proof import Bridge, bridge, by_document
+from invoice_push.handlers import HANDLERS
+from invoice_push.lines import Line
+from invoice_push.pusher import Additions
+from invoice_push.resolver import Resolver
+from messaging import Consumer
+from storage import Database
+from tenancy import Sites
+
+# Scaled down together; the simulator in this process answers in milliseconds.
+PACE = Pace(
+    validity=1.0, deadline=1.0, late_apply=0.1, list_lag=0.0, tick=0.05, gate_wait=0.05, void_wait=0.05, defect_wait=0.2
+)
+COPIES = (
+    topics.CONNECTIONS,
+    topics.PROGRAMS,
+    topics.SETUP,
+    topics.CUSTOMER_MAPPINGS,
+    topics.AGREEMENTS,
+    topics.CATALOG_ITEMS,
+)
+STATES = ("pending", "in_flight", "ambiguous")
+PATIENCE = 20.0
+
+
+@dataclass
+class Desk:
+    """One tenant with one site."""
+
+    urls: provision.Database
+    db: Database
+    tenant: TenantId
+    site: Site
+    consumers: dict[str, Consumer] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for topic in dict.fromkeys((*COPIES, *HANDLERS)):
+            handler = HANDLERS.get(topic)
+            self.consumers[topic.name] = Consumer(self.db, "invoice-push", topic, handler, copy=topic in COPIES)
+        self.resolver = Resolver(self.db)
+
+    async def tell(self, topic: Topic[Any], *told: tuple[str, Data]) -> None:
+        """Facts from another service, in one batch."""
+        await self.consumers[topic.name].handle([facts.record(topic, self.tenant, *one) for one in told])
+        async with self.db.all_tenants() as tx:
+            assert not await tx.column("select reason from dead_letter where tenant_id = $1", self.tenant)
+
+    async def connected(self, **changes: Any) -> None:
+        """The tenant has a connection and setup allows additions."""
+        fact = facts.connection(self.tenant, self.site.site_id, self.site.url, self.site.company, **changes)
+        await self.tell(topics.CONNECTIONS, (fact.connection_id, fact))
+        await self.tell(topics.SETUP, (self.tenant, facts.setup()))
+
+    async def furnished(self) -> None:
+        """Everything a line needs to be ready."""
+        await self.connected()
+        await self.tell(topics.PROGRAMS, ("program-1", facts.program()))
+        await self.agreement()
+        await self.mapped()
+        await self.tell(topics.CATALOG_ITEMS, (facts.PRODUCT, facts.item()))
+
+    async def agreement(self, agreement_id: int = 1, **changes: Any) -> None:
+        """customer_import says how an agreement stands."""
+        await self.tell(topics.AGREEMENTS, (str(agreement_id), facts.agreement(agreement_id, **changes)))
+
+    async def mapped(self, motion: Motion = Motion.SEAT_MONTHLY, agreement_id: int = 1, **changes: Any) -> None:
+        """Somebody has mapped the customer."""
+        fact: MappingChanged = facts.mapping(motion, agreement_id, **changes)
+        await self.tell(topics.CUSTOMER_MAPPINGS, (fact.mapping_id, fact))
+
+    async def billed(self, *lines: InvoiceLineReceived, **seal: Any) -> None:
+        """A document comes with these lines; what they become is decided."""
+        await self.tell(topics.INVOICE_LINES, *((line.customer_key, line) for line in lines))
+        whole = facts.sealed(lines, **seal)
+        await self.tell(topics.INVOICE_SEALED, (whole.document_id, whole))
+        await self.resolve()
+
+    async def resolve(self) -> None:
+        """One look at everything that is due, and what is said of it."""
+        while await self.resolver.resolve_due():
+            pass
+        await self.resolver.report_due()
+
+    async def command(self, command: CommandKind, run: RunId = facts.RUN) -> None:
+        """Somebody asks something of the run."""
+        await self.tell(
+            topics.SYNC_COMMANDS, (run, SyncCommand(run_id=run, command=command, requested_by="finance@example.org"))
+        )
+
+    async def approved(self, run: RunId = facts.RUN) -> None:
+        """Somebody approves the run."""
+        await self.command(CommandKind.APPROVE, run)
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[Database]:
+        """Pools of another process."""
+        db = Database(self.urls.app, self.urls.all_tenants, connections=4)
+        await db.open()
+        try:
+            yield db
+        finally:
+            await db.close()
+
+    @asynccontextmanager
+    async def delivering(self) -> AsyncIterator["Worker"]:
+        """A worker with clients and pools of its own."""
+        async with self.database() as db:
+            sites = Sites(db, facts.KEYRING, calls_per_minute=100_000, deadline=1.0, allow_loopback=True)
+            worker = Worker(Delivery(db, Additions(db, sites), pace=PACE))
+            try:
+                yield worker
+            finally:
+                await worker.stop()
+                await sites.aclose()
+
+    async def delivered(self) -> None:
+        """Everything that is queued has ended."""
+        async with self.delivering():
+            await until(self.is_settled)
+        await self.resolve()
+
+    async def pushed(self, run: RunId = facts.RUN) -> None:
+        """Approved and delivered."""
+        await self.approved(run)
+        await self.delivered()
+
+    async def read_back(self, run: RunId = facts.RUN) -> list[store.Reconciliation]:
+        """ConnectWise is read back and compared."""
+        await self.command(CommandKind.RECONCILE, run)
+        await self.delivered()
+        async with self.db.transaction([self.tenant]) as tx:
+            return await store.reconciliations(tx, run, 0, 1000)
+
+    async def is_settled(self) -> bool:
+        """Nothing is on its way."""
+        states = await self.operations()
+        return not any(states.get(state) for state in STATES)
+
+    async def operations(self) -> dict[str, int]:
+        """How many operations are in which state."""
+        async with self.db.transaction([self.tenant]) as tx:
+            found = await tx.column("select state || ' ' || count(*) from operation where kind <> 'job' group by state")
+            jobs = await tx.column("select 'pending' from operation where kind = 'job' and state <> 'confirmed'")
+        counted = {state: int(count) for state, count in (one.split() for one in found)}
+        return counted | ({"pending": counted.get("pending", 0) + len(jobs)} if jobs else {})
+
+    async def pauses(self) -> dict[str, str]:
+        """What waits for a person, by lane, and why."""
+        async with self.db.transaction([self.tenant]) as tx:
+            lanes = await tx.column("select lane from delivery_pause order by lane")
+            said = await tx.column("select code || ': ' || message from delivery_pause order by lane")
+        return dict(zip(lanes, said, strict=True))
+
+    async def lines(self) -> list[Line]:
+        """All lines in the order in which they came."""
+        async with self.db.transaction([self.tenant]) as tx:
+            return await store.lines(tx, 0, "", "", "", "", 100_000)
+
+    async def line(self) -> Line:
+        """The only one."""
+        [line] = await self.lines()
+        return line
+
+    async def stands(self) -> tuple[str, str, str]:
+        """State, reason and detail of the only line."""
+        line = await self.line()
+        return line.state, line.reason, line.detail
+
+    async def proof(self) -> Bridge:
+        """The bridge of the only document; it always adds up."""
+        async with self.db.transaction([self.tenant]) as tx:
+            [document] = await store.documents_of_run(tx, self.tenant, "")
+            sums = by_document(await store.sums(tx, self.tenant, [document.document_id]))
+        found = bridge(document, sums[document.document_id])
+        assert found.unexplained == 0
+        return found
+
+    async def told(self, topic: Topic[Any]) -> list[Any]:
+        """What was told on a topic, as its readers decode it."""
+        async with self.db.all_tenants() as tx:
+            values = await tx.column(
+                "select value from outbox where tenant_id = $1 and topic = $2 order by id", self.tenant, topic.name
+            )
+        return [topic.decode(value).data for value in values]
+
+    async def steps(self, step: str) -> list[SyncStep]:
+        """What was told of a step, oldest first."""
+        return [one for one in cast("list[SyncStep]", await self.told(topics.SYNC_STEPS)) if one.step == step]
+
+    async def settled(self) -> list[AdditionSettled]:
+        """What was told of additions."""
+        return await self.told(topics.ADDITIONS)
+
+    async def as_owner(self, statement: str) -> None:
+        """What only the schema's owner may do."""
+        owner = await asyncpg.connect(self.urls.owner)
+        try:
+            await owner.execute(statement)
+        finally:
+            await owner.close()
+
+
+class Worker:
+    """A running `Delivery`."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._stop = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(delivery.run(self._stop))
+
+    async def stop(self) -> None:
+        """In good order; what made it fail is raised here."""
+        self._stop.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait_for(self._task, PATIENCE)
+
+    async def kill(self) -> None:
+        """In the middle of whatever it does."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+
+async def until(reached: Callable[[], Awaitable[bool]], said: Callable[[], object] = lambda: "") -> None:
+    """Wait for a condition, with a deadline."""
+    ends = time.monotonic() + PATIENCE
+    while not await reached():
+        assert time.monotonic() < ends, f"not within {PATIENCE} s: {said()}"
+        await asyncio.sleep(0.01)
+
+
+def total(lines: Sequence[InvoiceLineReceived]) -> Decimal:
+    """What lines cost together."""
+    return sum((line.cost for line in lines), Decimal(0))
