@@ -38,9 +38,8 @@ def main() -> int:
     parser.add_argument("--yes", action="store_true", help="approve without asking")
     options = parser.parse_args()
     began = time.monotonic()
-    stack = Stack(CHECKOUT)
     with progress("starting the stack") as say:
-        stack.say = stack.local.say = say
+        stack = Stack(CHECKOUT, say=say)
         with stack.exclusive():
             asyncio.run(stack.up())
     simulator = stack.service(SIMULATOR).url
@@ -62,7 +61,7 @@ def _run(console: Client, simulator: str, *, yes: bool) -> bool:
         before = _additions_made(simulator)
         client = _connect(console, simulator, now)
     file = EXAMPLE / "nce-recon.csv"
-    show.say(f"\nImporting {file.relative_to(CHECKOUT)}")
+    show.say(f"Importing {file.relative_to(CHECKOUT)}")
     imported = brought_in(client, file, TOTALS, RUN_WITHIN)
     if imported["state"] != "sealed":
         show.say("; ".join(refusal["message"] for refusal in imported["refusals"]))
@@ -80,10 +79,13 @@ def _run(console: Client, simulator: str, *, yes: bool) -> bool:
             return False
         client.post(f"/v1/sync-workflow/runs/{run}/approve")
         found = followed(client, run, Until.CLOSED, RUN_WITHIN)
+    elif found["state"] == "closed":
+        with show.waiting("reading ConnectWise back"):
+            _read_back(client, run)
     made = _additions_made(simulator) - before
     proven = story.tell(client, run)
     show.say(
-        f"\n{made} new additions in ConnectWise, by its own count"
+        f"{made} new additions in ConnectWise, by its own count"
         + ("" if made else ": everything in this file had been written before, and nothing is billed twice")
     )
     closed = found["state"] in ("closed", "closed_with_held")
@@ -153,6 +155,16 @@ def _map(client: Client, now: show.Says) -> dict[str, Any]:
         return client.until(mapped, FACTS_WITHIN)
     except ApiProblem as problem:
         raise (refused[-1] if refused else problem) from None
+
+
+def _read_back(client: Client, run: str) -> None:
+    """Nothing was new, so nothing is read back by itself: it is asked for, to prove that all still stands."""
+    client.post(f"/v1/sync-workflow/runs/{run}/reconcile")
+
+    def read() -> list[dict[str, Any]] | None:
+        return list(client.pages("/v1/invoice-push/reconciliations", run=run)) or None
+
+    client.until(read, FACTS_WITHIN)
 
 
 def _counts(answer: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from rich.text import Text
+
 from console.commands import show
 from console.commands.client import Client, segment
 
@@ -16,8 +18,9 @@ def plan(client: Client, run: str) -> None:
     """What approval would write, by agreement and in all."""
     planned = client.get(f"{_PUSH}/plan", run=run)["agreements"]
     companies = {one["company_id"]: one["name"] for one in client.pages("/v1/customer-import/companies")}
+    _heading("What will be written to ConnectWise")
     show.table(
-        "What will be written to ConnectWise",
+        "",
         ["company", "agreement", ">additions", ">cost", ">price", ">margin", ""],
         [
             (
@@ -62,9 +65,16 @@ def setup(found: Mapping[str, Any]) -> None:
 
 def where_it_runs(urls: Mapping[str, str]) -> None:
     """What is running, and how to look at it and stop it."""
-    show.facts("\nRunning", urls.items())
+    _heading("Running")
+    show.facts("", urls.items())
     show.say("Look further: .venv/bin/psabridge --tenant demo runs list | lines list | status")
     show.say("Stop it: make down    Start over from nothing: make reset")
+
+
+def _heading(text: str) -> None:
+    console = show.out()
+    console.print()
+    console.print(Text(show.plain(text), style="bold"))
 
 
 def _customer(lines: list[dict[str, Any]]) -> None:
@@ -94,8 +104,9 @@ def _customer(lines: list[dict[str, Any]]) -> None:
         ("", "written in all", "", "", *map(show.money, (total_cost, total_price, total_price - total_cost)), "", "")
     )
     name = shown[0]["customer_name"] if shown else _SHOWN_CUSTOMER
+    _heading(f"One customer: {name}, {shown[0]['currency'] if shown else ''}")
     show.table(
-        f"\nOne customer: {name}, {shown[0]['currency'] if shown else ''}",
+        "",
         [">row", "product", "charge", ">quantity x price", ">cost", ">price", ">margin", "state", "where or why"],
         rows,
     )
@@ -108,9 +119,12 @@ def _bridge(document: dict[str, Any]) -> None:
     ]
     rows.append(("unexplained", "", "", show.money(document["unexplained"])))
     tied = "compared with the invoice" if document["tied"] else "not compared with the invoice"
+    _heading(
+        f"Document {document['number']}: supplier's lines {show.money(document['cost'])} {document['currency']}"
+        f" and {show.money(document['tax'])} tax ({tied})"
+    )
     show.table(
-        f"\nDocument {document['number']}: supplier's lines {show.money(document['cost'])} {document['currency']}"
-        f" and {show.money(document['tax'])} tax ({tied})",
+        "",
         ["part", "why", ">lines", ">cost"],
         rows,
     )
@@ -119,8 +133,9 @@ def _bridge(document: dict[str, Any]) -> None:
 def _held_by_connectwise(client: Client, run: str) -> bool:
     read = list(client.pages(f"{_PUSH}/reconciliations", run=run))
     companies = {one["company_id"]: one["name"] for one in client.pages("/v1/customer-import/companies")}
+    _heading("Read back from ConnectWise: what it holds of ours")
     show.table(
-        "\nRead back from ConnectWise: what it holds of ours",
+        "",
         ["company", "agreement", ">additions", ">cost", ">price", "differences"],
         [
             (
@@ -153,4 +168,5 @@ def _held(client: Client, lines: list[dict[str, Any]]) -> None:
         remedy = client.get(f"{_PUSH}/lines/{segment(held[0]['identity'])}")["remedy"]
         cost = sum((show.decimal(line["source_cost"]) for line in held), Decimal(0))
         rows.append((reason, customer, len(held), show.money(cost), held[0]["currency"], remedy or held[0]["detail"]))
-    show.table("\nHeld, and what would free it", ["why", "customer", ">lines", ">cost", "", "what frees it"], rows)
+    _heading("Held, and what would free it")
+    show.table("", ["why", "customer", ">lines", ">cost", "", "what frees it"], rows)
