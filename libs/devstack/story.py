@@ -1,6 +1,6 @@
 """What the demo tells: what will be written, what one customer pays and why, the bridge, what is held."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -144,7 +144,7 @@ def _held_by_connectwise(client: Client, run: str) -> bool:
                 one["additions"],
                 show.money(one["cost"]),
                 show.money(one["price"]),
-                "; ".join(difference["detail"] for difference in one["differences"]) or "none",
+                _counted([difference["detail"] for difference in one["differences"]]) or "none",
             )
             for one in read
         ],
@@ -156,6 +156,10 @@ def _held_by_connectwise(client: Client, run: str) -> bool:
         == (one["expected"], one["expected_cost"], one["expected_price"])
         for one in read
     )
+
+
+def _counted(sentences: list[str]) -> str:
+    return "; ".join(f"{times} x {said}" if times > 1 else said for said, times in Counter(sentences).items())
 
 
 def _held(client: Client, lines: list[dict[str, Any]]) -> None:

@@ -128,7 +128,7 @@ class _Process:
             self._service,
             settings.console_public_key.read_text(),
             not_ready=self._not_ready,
-            stuck=lambda: self._subscriptions.stuck() if self._subscriptions else None,
+            stuck=self._stuck,
             stopping=self.stop.is_set,
             measure=self._measure,
         )
@@ -215,6 +215,12 @@ class _Process:
             for unfinished in (task, stopped):
                 unfinished.cancel()
             await asyncio.wait((task, stopped))
+
+    def _stuck(self) -> str | None:
+        # While Kafka is away nobody polls, and a restart would not bring it back: /readyz says so, /livez is well.
+        if self._subscriptions is None or self._relay.waiting:
+            return None
+        return self._subscriptions.stuck()
 
     async def _not_ready(self) -> str | None:
         if self.stop.is_set():

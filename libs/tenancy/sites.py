@@ -43,6 +43,7 @@ class Sites:
         self._concurrency = concurrency
         self._addresses = AddressPolicy(allow_plain_loopback=allow_loopback)
         self._open: dict[TenantId, _Open] = {}
+        self._retired: list[ConnectWise] = []
         self._limiters: dict[SiteId, Limiter] = {}
 
     async def open(self, tenant_id: TenantId) -> ConnectWise:
@@ -56,7 +57,8 @@ class Sites:
             return known.client
         client = self.client(tenant_id, fact)
         self._open[tenant_id] = _Open(fact, client)
-        # Not closed here: a call of another lane may be in hand. It is dropped with its last user.
+        if known is not None:
+            self._retired.append(known.client)  # not closed here: a call of another lane may be in hand
         return client
 
     def client(self, tenant_id: TenantId, fact: ConnectionChanged) -> ConnectWise:
@@ -83,6 +85,7 @@ class Sites:
 
     async def aclose(self) -> None:
         """Close every client."""
-        for known in self._open.values():
-            await known.client.aclose()
+        for client in (*self._retired, *(known.client for known in self._open.values())):
+            await client.aclose()
+        self._retired.clear()
         self._open.clear()

@@ -27,6 +27,11 @@ class Clock:
         """Now as records keep it: UTC, whole seconds."""
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
+    @property
+    def ahead(self) -> int:
+        """Microseconds before (or, negative, behind) the real time."""
+        return (self.now() - datetime.now(UTC)) // timedelta(microseconds=1)
+
     def set(self, moment: datetime | date) -> None:
         """Jump to a moment; a bare date is noon of that day, so that no time zone moves it."""
         if not isinstance(moment, datetime):

@@ -1,6 +1,7 @@
 """`/_simulator/*`: how tests and people steer the simulator. Never part of what it simulates."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from json import JSONDecodeError
 from typing import Any, TypeVar
@@ -66,6 +67,15 @@ def control_app(world: World) -> Starlette:
     """The routes."""
     steering, sites = _Steering(world), _Sites(world)
 
+    def kept(handler: Handler) -> Handler:
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            finally:
+                world.journal.keep()
+
+        return handle
+
     routes: tuple[tuple[str, str, Handler], ...] = (
         ("POST", "/faults", steering.add_fault),
         ("GET", "/faults", steering.faults),
@@ -84,7 +94,7 @@ def control_app(world: World) -> Starlette:
     )
     handlers = {ValidationError: _invalid, ScenarioError: _unreadable, ApiError: _unreadable, _Refused: _refused}
     return Starlette(
-        routes=[Route(f"/_simulator{path}", handler, methods=[method]) for method, path, handler in routes],
+        routes=[Route(f"/_simulator{path}", kept(handler), methods=[method]) for method, path, handler in routes],
         exception_handlers=handlers,
     )
 
@@ -126,10 +136,12 @@ class _Steering(_Control):
     async def move_clock(self, request: Request) -> Response:
         order = await _read(ClockOrder, request)
         sites = [self.site_of(order.site)] if order.site else list(self.world.sites.values())
+        by = timedelta(days=order.days, hours=order.hours, seconds=order.seconds)
         for site in sites:
             if order.set is not None:
                 site.clock.set(order.set)
-            site.clock.advance(timedelta(days=order.days, hours=order.hours, seconds=order.seconds))
+            site.clock.advance(by)
+            self.world.journal.note("clock", site.company_id, site.clock.ahead)
             new_day(site)
         return _json(200, _clocks(sites))
 
@@ -169,7 +181,9 @@ class _Sites(_Control):
         return _json(201, {"sites": [site.company_id for site in add_sites(self.world, document, "request")]})
 
     async def drop_site(self, request: Request) -> Response:
-        del self.world.sites[self.site_of(request.path_params["company"]).company_id.lower()]
+        site = self.site_of(request.path_params["company"])
+        del self.world.sites[site.company_id.lower()]
+        self.world.journal.note("dropped", site.company_id)
         return Response(status_code=204)
 
     async def keys(self, request: Request) -> Response:
@@ -185,6 +199,7 @@ class _Sites(_Control):
         key.role = order.role or key.role
         key.private = order.private or key.private
         key.revoked = key.revoked if order.revoked is None else order.revoked
+        self.world.journal.note("key", site.company_id, asdict(key))
         return _json(200, {"public": key.public, "role": key.role, "revoked": key.revoked})
 
     async def edit(self, request: Request) -> Response:
@@ -203,7 +218,7 @@ class _Sites(_Control):
             raise _Refused(422, reading.errors[0].message)
         actor = Actor("office", "EDIT", request.url.path)
         written = rewrite(site, actor, order.table, before, values)
-        actor.told("office")
+        self.world.history.told(actor.effects, "office")
         return _json(200, written)
 
 

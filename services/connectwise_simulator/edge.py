@@ -47,8 +47,8 @@ class Edge:
         fault = self._world.faults.striking(site, request.method, rest)
         actor = Actor("", request.method, request.path)
         if fault is None:
-            found = api.answer(self._world.sites, request, actor)
-            actor.told("gone" if wire.is_gone(scope) else found.status)
+            found = self._applied(request, actor)
+            self._told(actor, "gone" if wire.is_gone(scope) else found.status)
             await _send(send, found)
         else:
             await self._fail(fault, request, actor, _Line(scope, receive, send))
@@ -61,18 +61,29 @@ class Edge:
         if effect.apply is Apply.LATER:
             self._apply_later(fault, request, actor)
         elif effect.apply is not Apply.NEVER:
-            truth = api.answer(self._world.sites, request, actor)
+            truth = self._applied(request, actor)
             if fault.order.kind == "list_lag":
                 self._unlist(actor, fault.order.delay)
         if effect.tell is Tell.TRUTH_LATE:
             await asyncio.sleep(fault.order.delay)
-        actor.told(await line.tell(effect, fault, truth))
+        self._told(actor, await line.tell(effect, fault, truth))
+
+    def _applied(self, request: Request, actor: Actor) -> Answer:
+        """The site's answer; what it changed is kept before anybody hears of it."""
+        try:
+            return api.answer(self._world.sites, request, actor)
+        finally:
+            self._world.journal.keep()
+
+    def _told(self, actor: Actor, answer: int | str) -> None:
+        self._world.history.told(actor.effects, answer)
+        self._world.journal.keep()
 
     def _apply_later(self, fault: Fault, request: Request, actor: Actor) -> None:
         async def apply() -> None:
             await asyncio.sleep(fault.order.delay)
-            api.answer(self._world.sites, request, actor)
-            actor.told(fault.order.tell if fault.order.tell != "504" else 504)
+            self._applied(request, actor)
+            self._told(actor, fault.order.tell if fault.order.tell != "504" else 504)
 
         task = asyncio.create_task(apply())
         self._world.late.add(task)

@@ -1,8 +1,10 @@
 """What really happened: an append-only list of every effect, whatever the client was told."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from connectwise_simulator.journal import Journal
 from connectwise_simulator.schema import Record
 
 PENDING = "pending"
@@ -44,14 +46,28 @@ class Effect:
 class History:
     """All effects of all sites in their order; sequence numbers start at 1 and have no gaps."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._effects: list[Effect] = []
+        self._journal = journal
 
     def append(self, **facts: Any) -> Effect:
         """Record one effect."""
         effect = Effect(seq=len(self._effects) + 1, **facts)
         self._effects.append(effect)
+        # `before` is what the journal's reader has in its table by then.
+        self._journal.note("effect", {name: value for name, value in facts.items() if name != "before"})
         return effect
+
+    def told(self, effects: Sequence[Effect], answer: int | str) -> None:
+        """Write down what the client heard of these effects."""
+        for effect in effects:
+            effect.told = answer
+        if effects:
+            self._journal.note("told", [effect.seq for effect in effects], answer)
+
+    def effect(self, seq: int) -> Effect:
+        """The effect of this number."""
+        return self._effects[seq - 1]
 
     def after(self, seq: int, limit: int, site: str | None, table: str | None) -> list[Effect]:
         """Up to `limit` effects with a greater sequence number, of one site or record type if given."""
@@ -62,6 +78,9 @@ class History:
                 if len(found) == limit:
                     break
         return found
+
+    def __iter__(self) -> Iterator[Effect]:
+        return iter(self._effects)
 
     def __len__(self) -> int:
         return len(self._effects)

@@ -1,7 +1,7 @@
 """JSON with exact numbers: decimals come in as `Decimal` and go out as numbers, never as floats or strings."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii  # the C function where there is one
 from typing import Any
@@ -20,6 +20,20 @@ def loads(text: str | bytes) -> Any:
 
 def dumps(value: object) -> str:
     """Compact JSON of plain values; `Decimal` is written digit by digit as it was kept."""
+    return _text(value, _digits)
+
+
+def exact_text(value: object) -> str:
+    """JSON from which `exact_value` gives the same value again: a whole `Decimal` is marked by an exponent."""
+    return _text(value, _exponent)
+
+
+def exact_value(text: bytes) -> Any:
+    """What `exact_text` was given."""
+    return _EXACT.decode(text.decode("ascii"))
+
+
+def _text(value: object, amount: Callable[[Decimal], str]) -> str:
     if value is None:
         return "null"
     if value is True:
@@ -31,17 +45,29 @@ def dumps(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return amount(value)
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{encode_basestring_ascii(k)}:{dumps(v)}" for k, v in value.items()) + "}"
+        return "{" + ",".join(f"{encode_basestring_ascii(k)}:{_text(v, amount)}" for k, v in value.items()) + "}"
     if isinstance(value, Sequence):
-        return "[" + ",".join([dumps(v) for v in value]) + "]"
+        return "[" + ",".join([_text(v, amount) for v in value]) + "]"
     raise TypeError(f"{type(value).__name__} has no place in JSON here")
 
 
 def error_text(body: Mapping[str, Any]) -> str:
     """Errors are indented with CRLF on the wire (seen in a public client's tests)."""
     return json.dumps(body, indent=2).replace("\n", "\r\n")
+
+
+_EXACT = json.JSONDecoder(parse_float=Decimal)
+
+
+def _digits(amount: Decimal) -> str:
+    return format(amount, "f")
+
+
+def _exponent(amount: Decimal) -> str:
+    text = str(amount)
+    return text if "." in text or "E" in text else f"{text}E0"
 
 
 def _decimal(text: str) -> Decimal:

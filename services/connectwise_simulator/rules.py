@@ -82,7 +82,7 @@ def new_day(site: Site) -> None:
     today = site.clock.today()
     if today == site.day:
         return
-    site.day = today
+    site.begin_day(today)
     for agreement in list(site.tables["agreements"]):
         if agreement["agreementStatus"] != agreements.status(agreement, today):
             site.refresh("agreements", {**agreement, **agreements.computed(site, agreement)})

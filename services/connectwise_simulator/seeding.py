@@ -9,6 +9,7 @@ from typing import Any
 from connectwise_simulator import roles, scenario
 from connectwise_simulator.clock import Clock, civil
 from connectwise_simulator.errors import ApiError
+from connectwise_simulator.image import image
 from connectwise_simulator.rules import GENERIC, RULES
 from connectwise_simulator.scenario import ScenarioError
 from connectwise_simulator.schema import TABLE_OF_REFERENCE, Kind, Record
@@ -28,6 +29,8 @@ def add_sites(world: World, document: scenario.Scenario, source: str) -> list[Si
             raise ScenarioError(f"{source}: sites[{number}].company_id: {spec.company_id} is there already")
         made.append(_Seeding(world, spec, f"{source}: sites[{number}]").site())
     world.sites |= {site.company_id.lower(): site for site in made}
+    for site in made:
+        world.journal.note("site", image(site))
     return made
 
 
@@ -41,7 +44,7 @@ class _Seeding:
         clients = options.pop("client_ids")
         knobs = Knobs(**options, client_ids=None if clients is None else frozenset(c.lower() for c in clients))
         clock = Clock(spec.time_zone, spec.today)
-        self._site = Site(spec.company_id, spec.name or spec.company_id, clock, world.history, knobs)
+        self._site = Site(spec.company_id, spec.name or spec.company_id, clock, world.history, world.journal, knobs)
         self._site.codebase, self._site.is_cloud = spec.codebase, spec.is_cloud
 
     def site(self) -> Site:

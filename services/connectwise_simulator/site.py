@@ -6,6 +6,7 @@ from typing import Any
 
 from connectwise_simulator.clock import Clock
 from connectwise_simulator.history import Effect, History
+from connectwise_simulator.journal import Journal
 from connectwise_simulator.registry import TABLES
 from connectwise_simulator.roles import READY_MADE, Role
 from connectwise_simulator.schema import Kind, Record, shown_members
@@ -44,16 +45,13 @@ class Actor:
     path: str
     effects: list[Effect] = field(default_factory=list)
 
-    def told(self, answer: int | str) -> None:
-        """Write down what the client heard of these effects."""
-        for effect in self.effects:
-            effect.told = answer
-
 
 class Site:
     """State of one company id."""
 
-    def __init__(self, company_id: str, name: str, clock: Clock, history: History, knobs: Knobs) -> None:
+    def __init__(
+        self, company_id: str, name: str, clock: Clock, history: History, journal: Journal, knobs: Knobs
+    ) -> None:
         self.company_id = company_id
         self.name = name
         self.clock = clock
@@ -65,6 +63,7 @@ class Site:
         self.tables = {name: Table(name, spec.model, spec.parent) for name, spec in TABLES.items()}
         self.day: date = clock.today()
         self._history = history
+        self._journal = journal
 
     def find(self, table: str, record_id: object) -> Record | None:
         """A record by id, or None."""
@@ -93,7 +92,14 @@ class Site:
 
     def refresh(self, table: str, record: Record) -> None:
         """Replace a record by the same with newly computed fields: not a change anyone made."""
-        self.tables[table].put({k: v for k, v in record.items() if v is not None})
+        record = {k: v for k, v in record.items() if v is not None}
+        if record != self.find(table, record["id"]):
+            self._replace(table, record)
+
+    def begin_day(self, day: date) -> None:
+        """The day that statuses are right for."""
+        self.day = day
+        self._journal.note("day", self.company_id, day.isoformat())
 
     def delete(self, actor: Actor, table: str, record: Record) -> None:
         """Take a record out and tell the history."""
@@ -125,7 +131,11 @@ class Site:
             for record in list(other):
                 new = {f.name: reference(f.reference, after) for f in changed if _points(record.get(f.name), after)}
                 if new:
-                    other.put({**record, **new})
+                    self._replace(other.name, {**record, **new})
+
+    def _replace(self, table: str, record: Record) -> None:
+        self.tables[table].put(record)
+        self._journal.note("put", self.company_id, table, record)
 
 
 def reference(reference_type: str, target: Record) -> Record:

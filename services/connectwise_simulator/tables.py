@@ -19,7 +19,7 @@ class Table:
         self._parent = parent
         self._records: dict[int, Record] = {}
         self._ids: list[int] = []
-        self._highest = 0  # deleted ids are not given out again
+        self.highest = 0  # deleted ids are not given out again
         self._children: dict[int, list[int]] = {}
         self._texts: dict[tuple[int, bool], str] = {}
         self._unlisted_until: dict[int, float] = {}
@@ -37,14 +37,15 @@ class Table:
 
     def next_id(self) -> int:
         """The id the next record gets; ids only grow."""
-        self._highest = max(self._highest, self._ids[-1] if self._ids else 0) + 1
-        return self._highest
+        self.highest += 1
+        return self.highest
 
     def put(self, record: Record) -> None:
         """Add or replace a record."""
         record_id = record["id"]
         old = self._records.get(record_id)
         self._records[record_id] = record
+        self.highest = max(self.highest, record_id)
         self._forget_texts(record_id)
         if old is None:
             insort(self._ids, record_id)

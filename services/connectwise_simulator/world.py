@@ -5,6 +5,7 @@ from collections import Counter
 
 from connectwise_simulator.faults import Faults
 from connectwise_simulator.history import History
+from connectwise_simulator.journal import Journal
 from connectwise_simulator.site import Site
 
 
@@ -13,7 +14,8 @@ class World:
 
     def __init__(self) -> None:
         self.sites: dict[str, Site] = {}
-        self.history = History()
+        self.journal = Journal()
+        self.history = History(self.journal)
         self.faults = Faults()
         self.calls: Counter[tuple[str, str, str]] = Counter()  # (site, method, route)
         self.latency = 0.0  # seconds before every API answer

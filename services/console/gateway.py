@@ -75,9 +75,8 @@ class Gateway:
             except Problem as problem:
                 await problems.answer(problem)(scope, receive, send)
             except TimeoutError:
-                if exchange.answering:
-                    raise _CutOffError(service) from None
-                await problems.answer(exchange.silent())(scope, receive, send)
+                if not exchange.answering:
+                    await problems.answer(exchange.silent())(scope, receive, send)
 
         return forward
 
@@ -120,10 +119,6 @@ class Gateway:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
-
-
-class _CutOffError(Exception):
-    """The answer had begun: all that is left is to close the caller's connection, so that it sees the cut."""
 
 
 class _Exchange:
@@ -198,15 +193,18 @@ class _Exchange:
         return Problem(504, "service_silent", said, service=self.service)
 
     async def answer(self, response: httpx.Response, send: Send) -> None:
-        """Give the answer on as it comes; raise where it breaks off, so that the caller sees a cut and no end."""
+        """Give the answer on as it comes.
+
+        Where it breaks off it is not ended: the server then closes the caller's connection, which so sees the cut.
+        """
         headers = _without(response.headers.raw, _NOT_RETURNED)
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         try:
             async for piece in response.aiter_raw():
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except httpx.TransportError as error:
+        except httpx.TransportError:
             log.warning("gateway.answer_cut", to=self.service)
-            raise _CutOffError(self.service) from error
+            return
         await send({"type": "http.response.body", "body": b""})
 
 

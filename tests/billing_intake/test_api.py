@@ -110,7 +110,7 @@ async def test_lines_of_a_document_are_paged_without_loss(client: httpx.AsyncCli
     await desk.imported(recon([seat(OrderId="first"), *rows[::-1]]))
     [document] = await desk.documents()
     seen: list[int] = []
-    params: dict[str, Any] = {"limit": 3}
+    params: dict[str, Any] = {"size": 3}
     while True:
         page = (await client.get(f"/documents/{document.document_id}/lines", params=params)).json()
         seen += [line["row"] for line in page["items"]]

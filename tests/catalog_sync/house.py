@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -177,7 +177,3 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 def customer(number: int) -> str:
     return str(CustomerKey(facts.SOURCE, "partner-1", f"customer-{number}"))
-
-
-def keys(products: Sequence[ProductChanged]) -> list[str]:
-    return [one.key for one in products]

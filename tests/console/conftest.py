@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from tests.console.peers import Services, breaking, free_port, serving
 
 import console
 import messaging
@@ -21,10 +20,10 @@ from devstack.passwords import DatabasePasswords
 from servicekit import Service
 from servicekit.edge import build_app
 from storage.migrations import migrate
+from tests.console.peers import Services, breaking, free_port, serving
 
 COMPONENTS = (storage, messaging, console)
 LARGEST = 3_000_000
-
 
 
 @dataclass
@@ -40,7 +39,9 @@ class Console:
     http: httpx.AsyncClient
     stopping: bool = False
 
-    async def ask(self, method: str, path: str, *, tenant: str = "", token: str | None = None, **more: Any) -> httpx.Response:
+    async def ask(
+        self, method: str, path: str, *, tenant: str = "", token: str | None = None, **more: Any
+    ) -> httpx.Response:
         """One request, as the installation's owner if nothing else is said."""
         headers = {"authorization": f"Bearer {self.token if token is None else token}", **more.pop("headers", {})}
         if tenant:
@@ -57,12 +58,11 @@ class Console:
     async def events(self, tenant: str, topic: str) -> list[dict[str, Any]]:
         """The facts that wait in the outbox for a tenant, oldest first."""
         async with self.service.db.all_tenants() as tx:
-            values = await tx.column(
+            return await tx.column(
                 "select convert_from(value, 'utf8')::jsonb from outbox where tenant_id = $1 and topic = $2 order by id",
                 tenant,
                 topic,
             )
-        return values
 
     async def everything(self) -> str:
         """Every row of every table, as text."""
@@ -93,12 +93,14 @@ async def urls(pg: str) -> AsyncIterator[provision.Database]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def running(urls: provision.Database, keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
+async def running(
+    urls: provision.Database, keys: Keys, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Console]:
     services = Services(keys.console_public.read_text())
     async with AsyncExitStack() as stack:
         behind = await stack.enter_async_context(serving(services))
         broken = await stack.enter_async_context(breaking())
-        named = {name: behind for name in ("billing-intake", "setup-validation", "customer-import", "sync-workflow")}
+        named = dict.fromkeys(("billing-intake", "setup-validation", "customer-import", "sync-workflow"), behind)
         settings = Settings(
             kafka="unused:9092",
             database_url=urls.app,
@@ -161,5 +163,3 @@ async def _nothing() -> str | None:
 
 async def _no_measures() -> None:
     return
-
-

@@ -80,8 +80,8 @@ class Services:
             await problems.answer(problem)(scope, receive, send)
             return
         self.asked.append((scope["method"], scope["path"], caller))
-        special = {"echo": self._echo, "slow-upload": self._slow_upload, "drip": self._drip, "cut": self._cut}
-        special |= {"silent": self._silent, "deaf": self._deaf}
+        special: dict[str, Any] = {"echo": self._echo, "slow-upload": self._slow_upload, "drip": self._drip}
+        special |= {"cut": self._cut, "silent": self._silent, "deaf": self._deaf}
         if rest.partition("/")[0] in special:
             await special[rest.partition("/")[0]](scope, receive, send, caller)
             return

@@ -2,11 +2,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.console.conftest import Console
 
 from contracts.events import SealedSecret
 from contracts.values import TenantId
 from tenancy import PRIVATE_KEY, Keyring
+from tests.console.conftest import Console
 
 PATH = "/v1/console/connections/connectwise"
 CANARY = "canaryPrivateKey9"

@@ -77,10 +77,11 @@ def test_roles_are_what_they_say() -> None:
     ],
 )
 def test_what_was_typed_is_judged_field_by_field(fields: dict[str, str | None], wrong: list[str]) -> None:
-    typed: dict[str, str | None] = {
+    typed = {
         "company_id": "acme_f",
         "public_key": "abcdefghijklmnop",
         "private_key": "qrstuvwxyz123456",
         "client_id": "0f7c1a52-6f5e-4a35-9c1f-b1a0f0a3c1de",
-    } | fields
+        **fields,
+    }
     assert [found.field for found in wrong_fields(**typed)] == wrong  # type: ignore[arg-type]

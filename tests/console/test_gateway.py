@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from tests.console.conftest import LARGEST, Console
 
 from console.gateway import refuse_odd_path
 from servicekit import Problem
+from tests.console.conftest import LARGEST, Console
 
 ECHO = "/v1/billing-intake/echo"
 
@@ -97,9 +97,7 @@ async def test_a_caller_that_falls_silent_is_let_go(at: Console, acme: str) -> N
         yield b"x"
         await gone.wait()
 
-    sending = asyncio.create_task(
-        at.ask("POST", "/v1/billing-intake/slow-upload", tenant=acme, content=stalling())
-    )
+    sending = asyncio.create_task(at.ask("POST", "/v1/billing-intake/slow-upload", tenant=acme, content=stalling()))
     await asyncio.wait_for(at.services.stopped_early.wait(), 10)
     gone.set()
     answer = await sending

@@ -1,4 +1,5 @@
 import pytest
+
 from tests.console.conftest import Console
 
 ME = "/v1/console/me"
@@ -100,7 +101,10 @@ async def test_nobody_gives_what_they_lack(at: Console, tenant: str) -> None:
     refused = await at.ask("POST", "/v1/console/tokens", token=narrow, json={"name": "more", "role": "admin"})
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     made = await at.ask(
-        "POST", "/v1/console/tokens", token=narrow, json={"name": "as much", "role": "viewer", "scope": ["billing.read"]}
+        "POST",
+        "/v1/console/tokens",
+        token=narrow,
+        json={"name": "as much", "role": "viewer", "scope": ["billing.read"]},
     )
     me = await at.ask("GET", ME, token=made.json()["token"])
     assert me.json()["permissions"] == ["billing.read", "self.read"]

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from contracts.envelope import Data, Event
@@ -88,6 +88,11 @@ def program(**changes: Any) -> ProgramChanged:
         "price_rule": PriceRule(markup_percent=Decimal(10)),
     }
     return ProgramChanged(**told | changes)
+
+
+def rule(percent: str, basis: Literal["list", "effective"] = "list", *, allow: bool = False) -> PriceRule:
+    """A markup."""
+    return PriceRule(basis=basis, markup_percent=Decimal(percent), allow_below_cost=allow)
 
 
 def setup(**changes: Any) -> SetupChecked:

@@ -103,6 +103,10 @@ class Site:
         """The serial numbers of all additions that were ever created."""
         return [str(one.after["serialNumber"]) for one in self.effects() if one.before is None and one.after]
 
+    def calls(self) -> int:
+        """How often the API was called."""
+        return sum(times for (site, *_), times in self.world.calls.items() if site == self.company.lower())
+
     def cost(self) -> Decimal:
         """What the additions say together."""
         return sum((one["extCost"] for one in self.additions()), Decimal(0))

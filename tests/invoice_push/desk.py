@@ -12,12 +12,21 @@ import asyncpg
 from tests.factories import facts
 from tests.factories.site import Site
 
+from connectwise import ConnectWise
 from contracts import topics
 from contracts.envelope import Data
-from contracts.events import AdditionSettled, CommandKind, InvoiceLineReceived, MappingChanged, SyncCommand, SyncStep
+from contracts.events import (
+    AdditionSettled,
+    CommandKind,
+    ConnectionChanged,
+    InvoiceLineReceived,
+    MappingChanged,
+    SyncCommand,
+    SyncStep,
+)
 from contracts.topics import Topic
 from contracts.values import Motion, RunId, TenantId
-from delivery import Delivery, Pace
+from delivery import Delivery, Pace, resume
 from devstack import provision
 from invoice_push import store
 from invoice_push.domain.proof import Bridge, bridge, by_document
@@ -127,13 +136,14 @@ class Desk:
     async def delivering(self) -> AsyncIterator["Worker"]:
         """A worker with clients and pools of its own."""
         async with self.database() as db:
-            sites = Sites(db, facts.KEYRING, calls_per_minute=100_000, deadline=1.0, allow_loopback=True)
+            sites = Clients(db, facts.KEYRING, calls_per_minute=100_000, deadline=1.0, allow_loopback=True)
             worker = Worker(Delivery(db, Additions(db, sites), pace=PACE))
             try:
                 yield worker
             finally:
                 await worker.stop()
-                await sites.aclose()
+                for client in sites.made:
+                    await client.aclose()
 
     async def delivered(self) -> None:
         """Everything that is queued has ended."""
@@ -146,6 +156,18 @@ class Desk:
         await self.approved(run)
         await self.delivered()
 
+    async def retried(self, run: RunId = facts.RUN) -> None:
+        """Somebody has the run's failed lines looked at again."""
+        async with self.db.transaction([self.tenant]) as tx:
+            await store.retry(tx, self.tenant, run)
+            await store.ask_resolution(tx, [self.tenant])
+        await self.resolve()
+
+    async def resumed(self) -> None:
+        """Somebody lets everything go on."""
+        async with self.db.transaction([self.tenant]) as tx:
+            await resume(tx, self.tenant)
+
     async def read_back(self, run: RunId = facts.RUN) -> list[store.Reconciliation]:
         """ConnectWise is read back and compared."""
         await self.command(CommandKind.RECONCILE, run)
@@ -157,6 +179,11 @@ class Desk:
         """Nothing is on its way."""
         states = await self.operations()
         return not any(states.get(state) for state in STATES)
+
+    async def is_owned(self) -> bool:
+        """A worker has taken the site."""
+        async with self.db.all_tenants() as tx:
+            return bool(await tx.value("select true from site_owner where site_id = $1", self.site.site_id))
 
     async def operations(self) -> dict[str, int]:
         """How many operations are in which state."""
@@ -220,6 +247,19 @@ class Desk:
             await owner.execute(statement)
         finally:
             await owner.close()
+
+
+class Clients(Sites):
+    """Clients that are closed with their worker, also those that a new key has replaced."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.made: list[ConnectWise] = []
+
+    def client(self, tenant_id: TenantId, fact: ConnectionChanged) -> ConnectWise:
+        """A new one, remembered."""
+        self.made.append(super().client(tenant_id, fact))
+        return self.made[-1]
 
 
 class Worker:

@@ -119,3 +119,22 @@ async def test_a_sweep_goes_on_until_all_is_swept(desk: Desk, tenant: str) -> No
             tenant,
         )
     assert await sweep(desk.db) == 20_001
+
+
+async def test_the_rows_of_a_query_are_told_as_facts(desk: Desk, topic: Customers, compacted: Customers) -> None:
+    me = TenantId("acme")
+    query = (
+        "select name as entity, json_build_object('key', name, 'name', $6::text) as data from unnest($7::text[]) name"
+    )
+    async with desk.db.transaction([me]) as tx:
+        assert await outbox.add_selected(tx, topic, me, "run-1", query, "Contoso", ["b", "a"]) == 2
+        with pytest.raises(ValueError, match="compacted"):
+            await outbox.add_selected(tx, compacted, me, "run-1", query, "Contoso", ["b"])
+    rows = await desk.rows("select tenant_id, key, event_id, value from outbox order by id")
+    said = [topic.decode(row["value"]) for row in rows]
+    assert [(event.subject, event.data, event.correlation_id) for event in said] == [
+        (key, customer(key), "run-1") for key in ("b", "a")
+    ]
+    assert [(row["tenant_id"], row["key"], row["event_id"]) for row in rows] == [
+        (me, f"{me}:{event.subject}", str(event.id)) for event in said
+    ]

@@ -13,6 +13,11 @@ from storage import Database, Transaction, is_lost_connection, refused_data
 from tests.storage.conftest import Opened
 
 ADA = TenantId("ada")
+TERMINATE_HOLDER = """
+select pg_terminate_backend(pid) from pg_locks
+where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
+limit 1
+"""
 INSERT = "insert into kept (tenant_id, name, amount, said) values ($1, $2, $3, $4)"
 
 
@@ -127,13 +132,15 @@ async def test_a_lock_belongs_to_one_session_and_goes_with_it(opened: Opened) ->
         await holder.unlock("relay")
         assert await other.try_lock("relay")
         async with holder.transaction() as tx:
-            await tx.value("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' limit 1")
+            assert await tx.value(TERMINATE_HOLDER)
         with pytest.raises(Exception) as lost:  # noqa: PT011 (what it is, is asked below)
             async with other.transaction() as tx:
                 await tx.value("select 1")
         assert is_lost_connection(lost.value)
         assert other.closed
-        assert await holder.try_lock("relay")
+        async with asyncio.timeout(10):
+            while not await holder.try_lock("relay"):  # noqa: ASYNC110 (the server frees it as the backend ends)
+                await asyncio.sleep(0.02)
     finally:
         await holder.close()
         await other.close()

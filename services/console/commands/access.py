@@ -50,7 +50,7 @@ def list_tokens(*, tenant: Tenant = "", json: show.AsJson = False) -> None:
         return
     show.table(
         "Tokens",
-        ["id", "name", "role", "scope", "made by", "last used", "expires", "revoked"],
+        ["!id", "name", "role", "scope", "made by", "last used", "expires", "revoked"],
         [
             (
                 one["token_id"],

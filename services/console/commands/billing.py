@@ -6,11 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from console.commands import show
-from console.commands.client import Client, segment
+from console.commands.client import ApiProblem, Client, segment
 from console.commands.failing import NO
 from console.commands.where import Tenant, open_client
 
 _IMPORTS = "/v1/billing-intake/imports"
+_REFUSAL = (">row", "column", "value", "rule", "what")
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 Within = Annotated[float, typer.Option(help="Seconds to wait until it is read.")]
 
@@ -61,22 +62,50 @@ def brought_in(client: Client, file: Path, expect_total: list[str] | None, withi
         return client.until(finished, within)
 
 
-def map_file(file: File, *, tenant: Tenant = "", json: show.AsJson = False) -> None:
-    """Map customers to agreements by a CSV file; exit status 1 where a row is refused."""
-    with open_client(tenant) as client, show.waiting(f"mapping by {file.name}"):
-        found = client.upload("/v1/customer-import/mappings/import", file, file=file.name)
-    refusals = found.get("refusals") or []
+def map_file(
+    file: File,
+    within: Annotated[float, typer.Option(help="Seconds to wait until the site's agreements have been read.")] = 120,
+    *,
+    tenant: Tenant = "",
+    json: show.AsJson = False,
+) -> None:
+    """Map customers to agreements by a CSV file, all of it or nothing; exit status 1 where a row is refused."""
+    with open_client(tenant) as client:
+        try:
+            found = mapped(client, file, within)
+        except ApiProblem as problem:
+            if not problem.more.get("refusals"):
+                raise
+            if json:
+                show.as_json({"detail": problem.detail, **problem.more})
+            else:
+                show.table(f"Refused: {file.name}", _REFUSAL, _refusals(problem.more["refusals"]))
+                show.say("Nothing of the file was taken in.")
+            raise typer.Exit(NO) from None
     if json:
         show.as_json(found)
-    elif refusals:
-        show.table(f"Refused: {file.name}", ["row", "column", "value", "rule", "what"], _refusals(refusals))
-    else:
-        counted = {
-            name: value for name, value in found.items() if isinstance(value, int) and not isinstance(value, bool)
-        }
-        show.say(f"{file.name}: {show.plain(counted) or 'done'}")
-    if refusals:
-        raise typer.Exit(NO)
+        return
+    show.say(f"{file.name}: {found['new']} new, {found['changed']} changed, {found['unchanged']} as before")
+    for advice in found["advice"]:
+        show.say(f"note: {advice}")
+
+
+def mapped(client: Client, file: Path, within: float) -> dict[str, Any]:
+    """Send mappings; right after a connection was made, wait until companies and agreements have been read."""
+    with show.waiting(f"mapping by {file.name}") as now:
+
+        def taken() -> dict[str, Any] | None:
+            try:
+                found: dict[str, Any] = client.upload("/v1/customer-import/mappings/import", file)
+            except ApiProblem as problem:
+                if problem.code != "not_read":
+                    raise
+                state = client.get("/v1/customer-import/refresh")
+                now(f"reading companies and agreements: {state['blocked'] or state['error'] or state['state']}")
+                return None
+            return found
+
+        return client.until(taken, within)
 
 
 def _documents(client: Client, import_id: str) -> list[dict[str, Any]]:
@@ -87,7 +116,7 @@ def _documents(client: Client, import_id: str) -> list[dict[str, Any]]:
 def _show_sealed(found: dict[str, Any], documents: list[dict[str, Any]]) -> None:
     show.table(
         f"Import {found['import_id']}: {found['rows']:,} lines",
-        ["document", "currency", ">lines", ">cost", ">tax", ">total", "compared with the invoice"],
+        ["!document", "currency", ">lines", ">cost", ">tax", ">total", "compared with the invoice"],
         [
             (
                 one["number"],
@@ -109,7 +138,7 @@ def _show_sealed(found: dict[str, Any], documents: list[dict[str, Any]]) -> None
 
 def _show_refused(file: str, found: dict[str, Any]) -> None:
     refusals = found.get("refusals", [])
-    show.table(f"Refused: {file}", ["row", "column", "value", "rule", "what"], _refusals(refusals))
+    show.table(f"Refused: {file}", _REFUSAL, _refusals(refusals))
     show.say("Nothing of the file was taken in; its bytes are kept.")
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,10 @@ from console.commands.where import Tenant, open_client
 CONNECTION = "connectwise"
 PROGRAM = "microsoft-nce"
 _SETUP = "/v1/setup-validation/setup"
-_NOT_YET = frozenset({404, 409})
+_NOT_CHECKED = 404
+# Where a connection leads and as whom: its setup begins anew when one of these changes.
+_LEADS = ("site", "company_id", "public_key", "client_id", "profile", "enabled")
+_TOLD_BY_THEN = timedelta(seconds=3)
 _PERCENT = re.compile(r"-?\d{1,4}(\.\d{1,4})?")
 
 
@@ -58,11 +62,15 @@ def connect(
     }
     if key := _private_key(private_key_file, client):
         form["private_key"] = key
+    path = f"/v1/console/connections/{CONNECTION}"
+    known = next((one for one in client.pages("/v1/console/connections") if one["connection_id"] == CONNECTION), None)
     before = _setup(client)
-    connection = client.put(f"/v1/console/connections/{CONNECTION}", form)
+    connection = client.put(path, form)
     program = _program(client, markup, basis, below_cost=below_cost)
     with show.waiting("checking the setup of the site") as now:
-        found = checked(client, before, within, now)
+        changed = known is None or any(known[name] != connection[name] for name in _LEADS)
+        rekeyed_at = datetime.fromisoformat(connection["updated_at"]) if "private_key" in form else None
+        found = checked(client, before, within, now, changed=changed, rekeyed_at=rekeyed_at)
     if json:
         show.as_json({"connection": connection, "program": program, "setup": found})
     else:
@@ -71,27 +79,46 @@ def connect(
         raise typer.Exit(NO)
 
 
-def checked(client: Client, before: dict[str, Any] | None, within: float, now: show.Says) -> dict[str, Any]:
-    """Have the setup checked and wait for a result other than the one `before`."""
+def checked(
+    client: Client,
+    before: dict[str, Any] | None,
+    within: float,
+    now: show.Says,
+    *,
+    changed: bool = False,
+    rekeyed_at: datetime | None = None,
+) -> dict[str, Any]:
+    """Have the setup checked and wait for the result of the connection as it is now.
 
-    def ask() -> bool | None:
+    `changed` says that it leads elsewhere than `before`; `rekeyed_at` when its key was entered again, if it was.
+    """
+
+    def asked() -> datetime | None:
         try:
-            client.post("/v1/setup-validation/checks")
+            return datetime.fromisoformat(client.post("/v1/setup-validation/checks")["asked_at"])
         except ApiProblem as problem:
-            if problem.status not in _NOT_YET:
+            if problem.code != "not_connected":
                 raise
             # It has not heard of the connection yet: that takes a moment.
             now(f"checking the setup: {problem.detail}")
             return None
-        return True
 
-    def newer() -> dict[str, Any] | None:
-        found = _setup(client)
-        is_new = found is not None and found.get("checked_at") != (before or {}).get("checked_at")
-        return found if is_new else None
+    while True:
+        asked_at = client.until(asked, within)
 
-    client.until(ask, within)
-    return client.until(newer, within)
+        def newer(asked_at: datetime = asked_at) -> dict[str, Any] | None:
+            found = _setup(client)
+            if found is None or datetime.fromisoformat(found["checked_at"]) < asked_at:
+                return None
+            if changed and before is not None and found.get("connection") == before.get("connection"):
+                return None
+            # What is said of a new connection before it was looked at has no findings.
+            return found if found["findings"] or found["status"] != "unknown" else None
+
+        found = client.until(newer, within)
+        # A result does not name the key it was made with: one that was asked for at once may be the old key's.
+        if changed or rekeyed_at is None or asked_at - rekeyed_at >= _TOLD_BY_THEN:
+            return found
 
 
 def _for_tenant(tenant: str, name: str) -> Client:
@@ -140,7 +167,7 @@ def _setup(client: Client) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = client.get(_SETUP)
     except ApiProblem as problem:
-        if problem.status in _NOT_YET or problem.may_pass:
+        if problem.status == _NOT_CHECKED:
             return None
         raise
     return found if found and found.get("checked_at") else None
@@ -162,22 +189,18 @@ def _show(connection: dict[str, Any], program: dict[str, Any], setup: dict[str, 
             ("price rule", price),
         ],
     )
+    findings = setup["findings"]
     show.table(
         "Setup",
-        ["check", "state", "severity", "what", "where and how to fix it"],
-        [
-            (
-                finding.get("title") or finding.get("check"),
-                finding["state"],
-                finding.get("severity"),
-                finding.get("detail"),
-                " - ".join(filter(None, (finding.get("screen"), finding.get("fix"))))
-                if finding["state"] != "passed"
-                else "",
-            )
-            for finding in setup.get("findings", [])
-        ],
+        ["check", "!state", "severity", "what"],
+        [(one["title"], one["state"], one["severity"], one["detail"]) for one in findings if one["state"] != "unknown"],
         empty="nothing was checked",
     )
+    for one in findings:
+        if one["state"] == "failed":
+            show.facts(one["title"], [("where", one["screen"]), ("fix", one["fix"])])
+    unknown = [one["title"] for one in findings if one["state"] == "unknown"]
+    if unknown:
+        show.say(f"{len(unknown)} checks could not be made: {'; '.join(unknown)}")
     allowed = show.plain(setup.get("features")) or "nothing"
     show.say(f"Setup: {setup['status']}; may be written: {allowed}")

@@ -35,17 +35,16 @@ def list_lines(
         return
     show.table(
         "Lines",
-        [">#", "customer", "product", "charge", "period", ">quantity", ">cost", "", "state", "why"],
+        [">#", "customer", "product", "charge", "!from", ">quantity", ">cost", "!state", "why"],
         [
             (
                 one["position"],
                 one["customer_name"],
                 one["product_name"],
                 one["raw_kind"],
-                _period(one),
+                one["period_start"],
                 _number(one["quantity"]),
-                show.money(one["source_cost"]),
-                one["currency"],
+                f"{show.money(one['source_cost'])} {one['currency']}",
                 one["state"],
                 one["reason"],
             )

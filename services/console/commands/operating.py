@@ -42,7 +42,7 @@ def topics(*, json: show.AsJson = False) -> None:
         return
     show.table(
         "Topics",
-        ["topic", "told by", "key", ">partitions", "kept"],
+        ["!topic", "told by", "key", ">parts", "kept"],
         [(one["topic"], one["producer"], one["key"], one["partitions"], one["kept"]) for one in found],
     )
 

@@ -37,7 +37,7 @@ def list_runs(
         return
     show.table(
         "Runs",
-        ["run", "state", "files", "lines", "begun"],
+        ["!run", "!state", "files", "lines", "begun"],
         [
             (one["run_id"], one["state"], one["files"], one["counts"], show.moment(one["created_at"]))
             for one in found["items"]
@@ -183,7 +183,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     show.table(
         "Documents",
-        ["document", "currency", ">lines", ">cost", "file", "compared with the invoice"],
+        ["!document", "currency", ">lines", ">cost", "file", "compared with the invoice"],
         [
             (one["number"], one["currency"], one["lines"], show.money(one["cost_total"]), one["file"], one["tied"])
             for one in found["documents"]
@@ -191,7 +191,7 @@ def _show(found: dict[str, Any]) -> None:
     )
     show.table(
         "Steps",
-        ["step", "state", ">done", "lines", "why"],
+        ["!step", "!state", ">done", "lines", "why"],
         [
             (
                 one["step"],

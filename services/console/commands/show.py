@@ -68,7 +68,8 @@ def plain(value: Any) -> str:
         case list() | tuple():
             return ", ".join(plain(inner) for inner in value)
         case dict():
-            return ", ".join(f"{plain(inner)} {name}" for name, inner in value.items())
+            told = {name: inner for name, inner in value.items() if inner} or value
+            return ", ".join(f"{plain(inner)} {name}" for name, inner in told.items())
         case _:
             return "".join(c if c.isprintable() else "?" for c in str(value))
 
@@ -103,19 +104,33 @@ def moment(text: Any) -> str:
         return plain(text)
 
 
+def seconds(text: Any) -> float:
+    """A time as seconds since 1970."""
+    return datetime.fromisoformat(str(text)).timestamp()
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str = "none") -> None:
-    """Print a table; a column whose name starts with `>` is aligned right."""
+    """Print a table; columns named `>...` are aligned right, `!...` are never broken."""
     found = list(rows)
     if not found:
         out().print(Text(f"{title}: {empty}" if title else empty))
         return
-    drawn = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         right = column.startswith(">")
-        drawn.add_column(column.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold")
+        whole = right or column.startswith("!")
+        drawn.add_column(
+            column.lstrip(">!"),
+            justify="right" if right else "left",
+            no_wrap=whole,
+            overflow="ellipsis" if whole else "fold",
+        )
     for row in found:
         drawn.add_row(*(cell(value) for value in row))
-    out().print(drawn)
+    console = out()
+    if title:
+        console.print(Text(title, style="bold"))
+    console.print(drawn)
 
 
 def facts(title: str, pairs: Iterable[tuple[str, Any]]) -> None:

@@ -13,6 +13,7 @@ where not exists (
   select from withdrawn
   where withdrawn.tenant_id = new.tenant_id and withdrawn.identity = new.identity
     and withdrawn.document_version > new.document_version)
+order by new.tenant_id collate "C", new.identity collate "C"
 on conflict (tenant_id, identity) do update set
   document_version = excluded.document_version,
   source_cost = excluded.source_cost,
