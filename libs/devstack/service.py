@@ -7,7 +7,7 @@ from devstack.errors import DevstackError
 from devstack.layout import Layout
 from devstack.logs import tail
 from devstack.processes import Process, spawn, strays
-from devstack.services import SIMULATOR, code_fingerprint, told_checksum
+from devstack.services import SIMULATOR, code_fingerprint, told_checksum, words
 from devstack.state import State
 from devstack.waiting import until
 
@@ -90,7 +90,7 @@ class Service:
         said_before = self.log.stat().st_size if self.log.exists() else 0
         process = spawn(
             # -P: its working folder holds other people's documents, which must not be importable.
-            [sys.executable, "-P", "-m", self.name, "--port", str(port)],
+            [sys.executable, "-P", "-m", self.name, "--port", str(port), *words(self.name, data)],
             log=self.log,
             cwd=data,
             env=self._environment(),

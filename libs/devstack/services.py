@@ -61,6 +61,12 @@ def code_fingerprint(service: str) -> str:
     return digest.hexdigest()[:32]
 
 
+def words(service: str, data: Path) -> list[str]:
+    """What a process of this service is told on its command line, beside its port."""
+    # Its truth has to outlive a restart as the services' databases do: else they would hold ids nobody knows.
+    return ["--state", str(data / "state.jsonl")] if service == SIMULATOR else []
+
+
 def inherited() -> dict[str, str]:
     """This process's environment for a service: without an administrator's secrets, and no proxy before loopback."""
     secret = {"PSABRIDGE_POSTGRES", "PSABRIDGE_OWNER_URL", *FROM_ENVIRONMENT}

@@ -223,10 +223,7 @@ def _check_totals(received: Received, found: Sequence[StagedDocument]) -> set[st
     # A number in two currencies is two documents, and a currency may have several: such a name says nothing.
     names = Tally(name for document in found for name in (document.number, document.currency))
     totals = {
-        name: document.total
-        for document in found
-        for name in (document.number, document.currency)
-        if names[name] == 1
+        name: document.total for document in found for name in (document.number, document.currency) if names[name] == 1
     }
     if refusals := differing(expected, totals):
         raise _Refused(refusals)

@@ -14,14 +14,16 @@ from connectwise_simulator.schema import Record
 from connectwise_simulator.site import Key, Site
 from connectwise_simulator.world import World
 
-LARGE = 64_000_000  # bytes, about 60,000 effects; below it a start takes no longer than the imports
+LARGE = 64_000_000  # bytes, about 75,000 effects, read in 2 s
 LEAST_GROWTH = 2  # times its size when it was last written whole; a history only grows, so a limit alone is not enough
 
 
 _FACTS = ("time", "site", "member", "method", "path", "table", "record_id", "after", "told")
 
 
-def restore(world: World, path: Path, begin: Callable[[], object], say: Callable[[str], None]) -> None:
+def restore(
+    world: World, path: Path, begin: Callable[[], object], say: Callable[[str], None], *, large: int = LARGE
+) -> None:
     """Fill the world from its state file, or, without one, by `begin`; from then on every change is kept there.
 
     Raises StateError for a file that cannot be used, and what `begin` raises.
@@ -29,7 +31,7 @@ def restore(world: World, path: Path, begin: Callable[[], object], say: Callable
     journal.lock(path)
     if path.exists() and path.stat().st_size:
         size, whole = _replayed(world, path, say)
-        compact = size > max(LARGE, LEAST_GROWTH * whole)
+        compact = size > max(large, LEAST_GROWTH * whole)
     else:
         begin()
         compact = True

@@ -26,7 +26,7 @@ class SignIn:
         scheme, _, text = authorization.partition(" ")
         token = ApiToken.parse(text.strip()) if scheme.lower() == "bearer" else None
         if token is None:
-            raise Problem(401, "unauthenticated", "an API token is needed: Authorization: Bearer psab_...")
+            raise Problem(401, "unauthenticated", "an API token is needed, as Authorization: Bearer psab_...")
         # Whose it is, is what the token says: there is no tenant yet to look it up for.
         async with self._db.all_tenants() as tx:
             known = await store.known_token(tx, token.token_id)

@@ -67,6 +67,8 @@ class SiteReads:
         """Read both lists to their ends, then tell what differs from what was last told."""
         tenant_id = operation.tenant_id
         number = await self._begin(tenant_id, operation.site_id)
+        if number is None:
+            return Sent()
         try:
             site = await self.sites.open(tenant_id)
             await self._companies(site, tenant_id, number)
@@ -86,8 +88,11 @@ class SiteReads:
     async def settled(self, tx: Transaction, operation: Operation, result: Settled) -> None:
         """Nothing: `send` has kept and told its result."""
 
-    async def _begin(self, tenant_id: TenantId, site_id: SiteId) -> int:
+    async def _begin(self, tenant_id: TenantId, site_id: SiteId) -> int | None:
         async with self.db.transaction([tenant_id]) as tx:
+            now = await connection(tx, tenant_id)
+            if now is None or now.site_id != site_id:
+                return None  # asked for before the tenant moved: the new site's setup asks for itself
             begun = await store.begin(tx, tenant_id, site_id)
             if begun.other_site:
                 # Ids of another site name other records: nothing may go where they point now.
@@ -180,7 +185,7 @@ async def _tell(
 
 def _company(company: Company) -> tuple[Any, ...]:
     status = company.status.name if company.status else None
-    return company.id, company.identifier or "", company.name or "", status or ""
+    return company.id, _text(company.identifier), _text(company.name), _text(status)
 
 
 def _agreement(agreement: Agreement, options: Mapping[int, str]) -> tuple[Any, ...]:
@@ -189,9 +194,9 @@ def _agreement(agreement: Agreement, options: Mapping[int, str]) -> tuple[Any, .
     status = agreement.agreement_status or ("Cancelled" if agreement.cancelled_flag else "")
     return (
         agreement.id,
-        agreement.name or "",
+        _text(agreement.name),
         (agreement.company.id if agreement.company else None) or 0,
-        (kind.name if kind else None) or "",
+        _text(kind.name if kind else None),
         status,
         options.get(cycle.id or 0, "") if cycle else "",
         bool(agreement.bill_one_time_flag or agreement.one_time_flag),
@@ -204,6 +209,11 @@ def _agreement(agreement: Agreement, options: Mapping[int, str]) -> tuple[Any, .
         agreement.next_invoice_date,
         parent.id if parent else None,
     )
+
+
+def _text(value: str | None) -> str:
+    """What people have typed, without what PostgreSQL's text cannot hold."""
+    return (value or "").replace("\0", "")
 
 
 def _company_fact(row: CompanyRow) -> CompanyChanged:

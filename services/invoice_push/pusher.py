@@ -1,8 +1,10 @@
 """The effect: additions on agreements, written exactly once, each as its draft says."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from connectwise import Addition, Agreement, ConnectWise, NewAddition, Ref
@@ -25,6 +27,7 @@ from delivery import (
     enqueue_job,
     operation_key,
 )
+from httpkit import ApiError
 from invoice_push import reconciling, store
 from invoice_push.additions import COMPARED, EFFECT, difference, lane_of
 from invoice_push.domain.values import Draft, Expected, Reason
@@ -43,7 +46,6 @@ async def approve(tx: Transaction, tenant_id: TenantId, command: SyncCommand) ->
     site = await connection(tx, tenant_id)
     if site is None:
         return
-    await store.approve(tx, tenant_id, command.run_id, command.requested_by)
     while lines := await store.ready(tx, tenant_id, command.run_id, PAGE):
         drafts = {line.identity: draft_from_json(line.draft or {}) for line in lines}
         operations = [_operation(line, drafts[line.identity], site.site_id) for line in lines]
@@ -63,6 +65,8 @@ async def approve(tx: Transaction, tenant_id: TenantId, command: SyncCommand) ->
         ]
         if covered:  # another operation stands for these already: billing them again is what must never happen
             await store.hold(tx, tenant_id, covered, Reason.AMENDED, "another operation stands for this line already")
+    # After the lines, in the order in which the resolver locks, so that the two wait instead of deadlocking.
+    await store.approve(tx, tenant_id, command.run_id, command.requested_by)
     tx.signal(SIGNAL)
 
 
@@ -110,11 +114,12 @@ class Additions:
         site = await self.sites.open(lane.tenant_id)
         drafts = {op.key: draft_from_json(op.body) for op in operations if op.kind is not Kind.JOB}
         agreement_id = next(iter(drafts.values())).agreement_id
-        agreement = await site.agreements.get(agreement_id)
-        now = await _expected(site, agreement)
         by_marker: dict[str, list[Addition]] = defaultdict(list)
-        async for addition in site.additions(agreement_id).iterate(fields=COMPARED):
-            by_marker[addition.serial_number or ""].append(addition)
+        with _needing("Finance > Agreements: Inquire"):
+            agreement = await site.agreements.get(agreement_id)
+            now = await _expected(site, agreement)
+            async for addition in site.additions(agreement_id).iterate(fields=COMPARED):
+                by_marker[addition.serial_number or ""].append(addition)
         hits = {
             op.key: [_hit(drafts[op.key], found) for found in by_marker.get(op.marker or "", ())]
             for op in operations
@@ -147,7 +152,8 @@ class Additions:
             serial_number=operation.marker,
             invoice_description=draft.description,
         )
-        made = await site.additions(draft.agreement_id).create(new, admit_within=operation.leave_within)
+        with _needing("Finance > Agreements: Add"):
+            made = await site.additions(draft.agreement_id).create(new, admit_within=operation.leave_within)
         return Sent(made.id, status=201, request_id=made.request_id or "")
 
     async def settled(self, tx: Transaction, operation: Operation, result: Settled) -> None:
@@ -182,6 +188,20 @@ class Additions:
         await outbox.add(tx, topics.ADDITIONS, facts)
         await store.report_due(tx, operation.tenant_id, [line.run_id for line in touched])
         tx.signal(SIGNAL)
+
+
+@contextmanager
+def _needing(right: str) -> Iterator[None]:
+    """Name the right that a 403 is about, as the screen of security roles does: ConnectWise's own words do not."""
+    try:
+        yield
+    except ApiError as error:
+        if error.status != HTTPStatus.FORBIDDEN:
+            raise
+        said = f"The API member's security role lacks {right}, or not for this agreement. {error.message}"
+        raise ApiError(
+            error.outcome, error.code, said, status=error.status, request_id=error.request_id, call=error.call
+        ) from error
 
 
 def _told(state: State) -> Any:

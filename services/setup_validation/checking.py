@@ -16,7 +16,7 @@ from setup_validation import store
 from setup_validation.domain.facts import Facts, Reach
 from setup_validation.domain.verdict import Before, Verdict, verdict
 from setup_validation.reading import read
-from setup_validation.store import Setup
+from setup_validation.store import Kept
 from storage import Database, Transaction
 from tenancy import NotConnectedError, Sites, UnsealError, connection
 
@@ -101,13 +101,13 @@ class SetupChecks:
 
 
 async def _keep(
-    tx: Transaction, tenant_id: TenantId, fact: ConnectionChanged, facts: Facts, known: Setup | None, began: datetime
+    tx: Transaction, tenant_id: TenantId, fact: ConnectionChanged, facts: Facts, known: Kept | None, began: datetime
 ) -> None:
-    same = known is not None and known.connection == _digest(fact)
-    found = verdict(facts, known.before() if known is not None and same else Before())
-    tries = known.tries + 1 if known is not None and same and found.passing else 0
-    again = min(SOONEST_AGAIN * 2**tries, LATEST_AGAIN) if found.passing else CHECKED_EVERY
-    if known is not None and same and tries > 0 and known.says(found):
+    same = known if known is not None and known.connection == _digest(fact) else None
+    found = verdict(facts, same.before() if same is not None else Before())
+    tries = same.tries + 1 if same is not None and found.passing else 0
+    again = min(SOONEST_AGAIN * 2 ** min(tries, 10), LATEST_AGAIN) if found.passing else CHECKED_EVERY
+    if same is not None and same.tries > 0 and same.says(found):
         await store.still(tx, tenant_id, began, again, tries)  # in trouble as before: nothing new to tell
     else:
         await _conclude(tx, tenant_id, _digest(fact), found, began, again, tries=tries)

@@ -1,32 +1,52 @@
 """All SQL of setup_validation."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from contracts.values import TenantId
+from setup_validation.domain.answers import State
+from setup_validation.domain.checks import Severity
 from setup_validation.domain.prerequisites import Defaults
-from setup_validation.domain.verdict import Before, Finding, Verdict
+from setup_validation.domain.verdict import Before, Finding, Status, Verdict
 from storage import Transaction, named_queries
 
 sql = named_queries(__package__, "setup.sql")
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A check's answer, with where and how it is mended."""
+
+    check: str
+    title: str
+    state: State
+    detail: str
+    severity: Severity
+    screen: str
+    fix: str
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """What is said of a tenant's connection now."""
 
-    connection: str
-    status: str
+    status: Status
     features: tuple[str, ...]
-    findings: list[dict[str, Any]]
+    findings: tuple[Found, ...]
     time_zone: str
     catalog_defaults: Defaults | None
     removed: bool
-    tries: int
     checked_at: datetime
     next_check_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Setup):
+    """The same, with what it was found out with and how often the site has been in trouble since."""
+
+    connection: str
+    tries: int
 
     def before(self) -> Before:
         """What stays where a new reading does not know better."""
@@ -34,12 +54,9 @@ class Setup:
 
     def says(self, found: Verdict) -> bool:
         """Whether it says the same already."""
-        states = [(finding["check"], finding["state"]) for finding in self.findings]
-        return (self.status, self.features, states) == (
-            found.status,
-            found.features,
-            [(finding.check.id, finding.answer.state) for finding in found.findings],
-        )
+        mine = [(finding.check, finding.state) for finding in self.findings]
+        theirs = [(finding.check.id, finding.answer.state) for finding in found.findings]
+        return (self.status, self.features, mine) == (found.status, found.features, theirs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +64,9 @@ class Checked:
     """One entry of the history."""
 
     number: int
-    status: str
-    features: list[str]
-    findings: list[dict[str, Any]]
+    status: Status
+    features: tuple[str, ...]
+    findings: tuple[Found, ...]
     removed: bool
     checked_at: datetime
 
@@ -60,10 +77,10 @@ async def now(tx: Transaction) -> datetime:
     return found
 
 
-async def locked(tx: Transaction, tenant_id: TenantId) -> Setup | None:
+async def locked(tx: Transaction, tenant_id: TenantId) -> Kept | None:
     """What is said now; nobody else says anything of the tenant until the transaction ends."""
     await tx.execute(sql["lock"], tenant_id)
-    return await tx.fetch_one(Setup, sql["setup"], tenant_id)
+    return await tx.fetch_one(Kept, sql["setup"], tenant_id)
 
 
 async def setup(tx: Transaction, tenant_id: TenantId) -> Setup | None:
@@ -84,7 +101,7 @@ async def keep(
 ) -> None:
     """Say this from now on, and add it to the history."""
     defaults = asdict(found.catalog_defaults) if found.catalog_defaults else None
-    findings = _findings(found.findings)
+    findings = [asdict(_found(finding)) for finding in found.findings]
     await tx.execute(
         sql["keep"],
         tenant_id,
@@ -122,19 +139,11 @@ async def history(tx: Transaction, before: int, size: int) -> list[Checked]:
     return await tx.fetch(Checked, sql["history"], before, size)
 
 
-def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    return [
-        {
-            "check": finding.check.id,
-            "title": finding.check.title,
-            **asdict(finding.answer),
-            "severity": finding.check.severity,
-            "screen": finding.check.screen,
-            "fix": finding.check.fix,
-            "requirements": list(finding.check.requirements),
-        }
-        for finding in findings
-    ]
+def _found(finding: Finding) -> Found:
+    check, answer = finding.check, finding.answer
+    return Found(
+        check.id, check.title, answer.state, answer.detail, check.severity, check.screen, check.fix, check.requirements
+    )
 
 
 def _after(seconds: float | None) -> timedelta | None:

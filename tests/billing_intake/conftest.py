@@ -4,7 +4,6 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from tests.billing_intake.desk import Desk
 
 import billing_intake
 import messaging
@@ -15,6 +14,7 @@ from devstack.passwords import DatabasePasswords
 from devstack.provision import drop_database, provision_database
 from storage import Database
 from storage.migrations import migrate
+from tests.billing_intake.desk import Desk
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

@@ -1,7 +1,9 @@
 """The service on a real database: files in, and what it has told."""
 
+import asyncio
 import hashlib
 import io
+import time
 import zlib
 from dataclasses import dataclass
 from decimal import Decimal
@@ -51,6 +53,13 @@ class Desk:
         assert found is not None
         return found
 
+    async def read(self, import_id: str) -> None:
+        """Wait until a running importer has read the file."""
+        ends = time.monotonic() + 20
+        while (await self.one(import_id)).state == "received":
+            assert time.monotonic() < ends, "not read within 20 s"
+            await asyncio.sleep(0.01)
+
     async def raw(self, import_id: str) -> bytes:
         """The bytes that were kept."""
         async with self.db.transaction([self.tenant]) as tx:
@@ -75,6 +84,11 @@ class Desk:
             )
         events = [topic.decode(value) for value in values]
         return [event.data for event in events if import_id in ("", event.correlation_id)]
+
+    async def told_everything(self) -> list[Any]:
+        """On whatever topic."""
+        told = (topics.CUSTOMERS, topics.PRODUCTS, topics.INVOICE_LINES, topics.INVOICE_SEALED)
+        return [fact for topic in told for fact in await self.told(topic)]
 
     async def told_lines(self, import_id: str = "") -> list[InvoiceLineReceived]:
         """The lines that were told."""

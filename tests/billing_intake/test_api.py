@@ -1,28 +1,20 @@
 """Files over HTTP, as the console's callers bring them."""
 
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import httpx
-import jwt
 import pytest
 import pytest_asyncio
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.billing_intake.desk import Desk
-from tests.factories.recon import recon, seat
 
 from billing_intake.app import build
 from billing_intake.importer import Importer
 from billing_intake.settings import Settings
-from servicekit.edge import build_app
+from tests.billing_intake.desk import Desk
+from tests.factories.callers import caller, environment
+from tests.factories.recon import recon, seat
 
-KEY = Ed25519PrivateKey.generate()
-PUBLIC = KEY.public_key().public_bytes(
-    serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-)
 LIMIT = 200_000
 ONE = recon([seat()])
 
@@ -30,33 +22,8 @@ ONE = recon([seat()])
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who may import and read, at a service that takes 200,000 bytes."""
-    environment: dict[str, Any] = {
-        "kafka": "nowhere:1",
-        "database_url": desk.urls.app,
-        "all_tenants_url": desk.urls.all_tenants,
-        "console_public_key": "unused.pem",
-        "installation_id": "test",
-    }
-    service = replace(build(Settings(**environment)), db=desk.db, largest_body=LIMIT)
-
-    async def nothing() -> None:
-        return None
-
-    app = build_app(
-        service, PUBLIC.decode(), not_ready=nothing, stuck=lambda: None, stopping=lambda: False, measure=nothing
-    )
-    claims = {
-        "iss": "psabridge-console",
-        "aud": "billing-intake",
-        "sub": "finance@example.org",
-        "tenant": desk.tenant,
-        "permissions": ["billing.import", "billing.read"],
-        "exp": int(time.time()) + 60,
-    }
-    headers = {"authorization": f"Bearer {jwt.encode(claims, KEY, 'EdDSA')}"}
-    transport = httpx.ASGITransport(app)
-    base = "http://test/v1/billing-intake"
-    async with httpx.AsyncClient(transport=transport, base_url=base, headers=headers) as found:
+    service = replace(build(Settings(**environment(desk.urls))), db=desk.db, largest_body=LIMIT)
+    async with caller(service, desk.tenant, "billing.import", "billing.read") as found:
         yield found
 
 

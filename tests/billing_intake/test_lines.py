@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.factories.recon import COLUMNS, charged, recon, seat
 
 from billing_intake.domain.canonical import CanonicalLine
 from billing_intake.domain.totals import differing
 from billing_intake.importer import _batches
 from contracts.values import ChargeKind, Motion, ProductKey
+from tests.factories.recon import COLUMNS, charged, recon, seat
 
 READER_COLUMNS = {name: number for number, name in enumerate(COLUMNS)}
 
@@ -85,7 +85,12 @@ def test_units_keep_all_their_digits() -> None:
 
 def test_what_is_empty_of_the_lesser_amounts_is_zero() -> None:
     found = line(TaxTotal="", UnitPrice="", EffectiveUnitPrice="", PCToBCExchangeRate="", Total="184.80")
-    assert (found.tax, found.list_unit, found.effective_unit, found.fx_rate) == (0, 0, 0, 1)
+    assert (found.tax, found.list_unit, found.effective_unit, found.fx_rate) == (
+        Decimal(0),
+        Decimal(0),
+        Decimal(0),
+        Decimal(1),
+    )
 
 
 def test_names_keep_their_commas_and_quotes() -> None:
@@ -209,10 +214,7 @@ def test_parts_of_an_identity_never_run_into_each_other(one: str, other: str, te
 def test_shuffling_a_file_changes_neither_identities_nor_their_order(
     charges: list[tuple[int, int, int]], chance: random.Random
 ) -> None:
-    rows = [
-        charged(str(cost), OrderId=f"o{order}", OrderDate=f"2026-10-0{day + 1}")
-        for cost, order, day in charges
-    ]
+    rows = [charged(str(cost), OrderId=f"o{order}", OrderDate=f"2026-10-0{day + 1}") for cost, order, day in charges]
     mixed = rows[:]
     chance.shuffle(mixed)
 

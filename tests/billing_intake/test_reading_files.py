@@ -5,12 +5,12 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from tests.factories.recon import BOM, COLUMNS, recon, seat
 
 from billing_intake.domain import nce, tabular
 from billing_intake.domain.canonical import CanonicalLine
 from billing_intake.domain.refusals import FileRefused, Refusal
 from billing_intake.importer import _batches
+from tests.factories.recon import BOM, COLUMNS, recon, seat
 
 ONE = [seat()]
 
@@ -177,7 +177,7 @@ def test_the_same_bytes_in_pieces_are_the_same_rows() -> None:
 
 def test_rows_are_read_lazily() -> None:
     class Endless(io.BytesIO):
-        def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]
+        def __iter__(self) -> Iterator[bytes]:
             yield b"a,b\n"
             while True:
                 yield b"1,2\n"

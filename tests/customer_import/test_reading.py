@@ -181,3 +181,21 @@ async def test_another_site_takes_all_mappings_back(desk: Desk) -> None:
     await desk.ready()
     await desk.read()
     assert [(one.version, one.removed) for one in await desk.mappings()] == [(1, False), (2, True)]
+
+
+async def test_read_asked_for_before_the_tenant_moved_is_not_made(desk: Desk) -> None:
+    desk.there_is()
+    await desk.connect()
+    await desk.ready()
+    await desk.connect(site=SiteId(f"{desk.site_id}-2"))
+    await desk.read()
+    assert (await desk.control("GET", f"/calls?site={desk.company}"))["total"] == 0
+
+
+async def test_name_that_no_database_holds_is_kept_without_it(desk: Desk) -> None:
+    desk.there_is()
+    await desk.edit("companies", 101, name="Alder\0 & Finch")
+    await desk.connect()
+    await desk.ready()
+    await desk.read()
+    assert (await desk.companies())[0].name == "Alder & Finch"

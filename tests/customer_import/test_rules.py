@@ -177,3 +177,11 @@ def test_what_is_no_such_table_is_refused_whole(content: bytes, rule: str) -> No
 def test_any_bytes_are_rows_or_a_refusal(content: bytes) -> None:
     with suppress(MappingsRefused):
         assert table.rows(HEADER + content)
+
+
+def test_long_file_is_judged_in_time_that_grows_with_its_length() -> None:
+    count = 5_000
+    customers = [Customer(f"m:p:{number}", str(number), "") for number in range(count)]
+    agreements = [replace(MONTHLY, agreement_id=number, name=f"A{number}") for number in range(count)]
+    rows = [replace(ROW, row=n + 2, customer_id=str(n), agreement=f"a{n}") for n in range(count)]
+    assert len(named(rows, Known(customers, KNOWN.companies, agreements))) == count

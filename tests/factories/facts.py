@@ -97,7 +97,11 @@ def rule(percent: str, basis: Literal["list", "effective"] = "list", *, allow: b
 
 def setup(**changes: Any) -> SetupChecked:
     """A site that may be written to."""
-    told: dict[str, Any] = {"status": "ready", "features": ("additions",), "checked_at": datetime(2026, 11, 7, tzinfo=UTC)}
+    told: dict[str, Any] = {
+        "status": "ready",
+        "features": ("additions",),
+        "checked_at": datetime(2026, 11, 7, tzinfo=UTC),
+    }
     return SetupChecked(**told | changes)
 
 

@@ -110,8 +110,3 @@ class Site:
     def cost(self) -> Decimal:
         """What the additions say together."""
         return sum((one["extCost"] for one in self.additions()), Decimal(0))
-
-    def price(self) -> Decimal:
-        """What the customers pay together."""
-        return sum((one["extPrice"] for one in self.additions()), Decimal(0))
-

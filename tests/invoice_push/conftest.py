@@ -1,12 +1,11 @@
 """One migrated database and one simulator for the package; each test has a tenant and a site of its own."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest_asyncio
-from tests.factories.site import Site
-from tests.invoice_push.desk import Desk
 
+import billing_intake
 import delivery
 import invoice_push
 import messaging
@@ -19,6 +18,9 @@ from devstack.passwords import DatabasePasswords
 from devstack.provision import drop_database, provision_database
 from storage import Database
 from storage.migrations import migrate
+from tests.billing_intake.desk import Desk as Intake
+from tests.factories.site import Site
+from tests.invoice_push.desk import Desk
 
 LEFT_BEHIND = "truncate operation, coverage, attempt, delivery_pause, site_owner, resolve_due, run_report cascade"
 
@@ -48,4 +50,15 @@ async def desk(urls: provision.Database, simulator: tuple[World, str], tenant: s
     yield found
     # No later test's workers take up what this one has left.
     await found.as_owner(LEFT_BEHIND)
+    await db.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def intake(database: Callable[..., Awaitable[provision.Database]], tenant: str) -> AsyncIterator[Intake]:
+    """billing_intake's own database, for the same tenant."""
+    made = await database("intake")
+    await migrate(made.owner, (storage, messaging, billing_intake))
+    db = Database(made.app, made.all_tenants, connections=4)
+    await db.open()
+    yield Intake(db, TenantId(tenant), made)
     await db.close()

@@ -9,8 +9,6 @@ from decimal import Decimal
 from typing import Any, cast
 
 import asyncpg
-from tests.factories import facts
-from tests.factories.site import Site
 
 from connectwise import ConnectWise
 from contracts import topics
@@ -37,6 +35,8 @@ from invoice_push.resolver import Resolver
 from messaging import Consumer
 from storage import Database
 from tenancy import Sites
+from tests.factories import facts
+from tests.factories.site import Site
 
 # Scaled down together; the simulator in this process answers in milliseconds.
 PACE = Pace(

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.invoice_push.around import agreement
 
 from connectwise_simulator.periods import months_later, period_of
 from contracts.values import Period
 from invoice_push.domain.dates import next_uninvoiced_period
 from invoice_push.domain.values import Held, Reason
+from tests.invoice_push.around import agreement
 
 pytestmark = pytest.mark.requirement("B7")
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.invoice_push.around import LIST, around, line, program
 
 from contracts.values import ChargeKind, Motion, to_cents
 from invoice_push.domain.prices import Priced, priced
 from invoice_push.domain.resolution import resolve
 from invoice_push.domain.values import Draft, Held, PriceRule, Ready, Reason
+from tests.invoice_push.around import LIST, around, line, program
 
 money = st.decimals("0.01", "99999.99", places=2)
 seats = st.integers(1, 5000).map(Decimal)
@@ -46,13 +46,13 @@ def test_without_a_rule_nobody_is_billed() -> None:
 @pytest.mark.requirement("R101")
 def test_a_unit_price_keeps_four_places_so_that_the_extended_price_is_right_to_the_cent() -> None:
     found = of(quantity=Decimal(100), list_unit=Decimal("5.2456"), cost=Decimal("500.00"))
-    assert (found.quantity, found.unit_price) == (100, Decimal("5.2456"))
+    assert (found.quantity, found.unit_price) == (Decimal(100), Decimal("5.2456"))
     assert found.quantity * found.unit_price == Decimal("524.56")  # and not 100 x 5.25
 
 
 def test_the_markup_is_on_the_list_price_and_credit_stays_margin() -> None:
     found = of(marked_up("25"), cost=Decimal("150.00"))
-    assert (found.unit_cost, found.unit_price) == (15, Decimal("23.1"))
+    assert (found.unit_cost, found.unit_price) == (Decimal(15), Decimal("23.1"))
 
 
 def test_the_markup_is_on_what_a_unit_costs_where_the_rule_says_so() -> None:
@@ -78,10 +78,10 @@ def test_usage_is_one_piece_at_its_whole_amount() -> None:
         motion=Motion.AZURE,
         kind=ChargeKind.USAGE,
         quantity=Decimal("3.1618"),
-        list_unit=Decimal("4"),
+        list_unit=Decimal(4),
         cost=Decimal("11.00"),
     )
-    assert (found.quantity, found.unit_cost) == (1, 11)
+    assert (found.quantity, found.unit_cost) == (Decimal(1), Decimal(11))
     assert found.unit_price == Decimal("13.9119")  # 3.1618 x 4 and ten percent
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.invoice_push.around import agreement, around, item, line, program
 
 from contracts.values import ChargeKind, Motion, Period
 from invoice_push.domain.resolution import resolve
 from invoice_push.domain.values import Expected, Held, Ignored, PriceRule, Ready, Reason, Resolution, Target
+from tests.invoice_push.around import agreement, around, item, line, program
 
 EARLY = Target(1, date(2026, 10, 16))
 AT_A_LOSS = PriceRule("list", Decimal(-10), allow_below_cost=False)
@@ -92,7 +92,7 @@ def test_a_ready_line_is_drafted_whole() -> None:
     said = resolve(line(), around(item=item(taxable=True)))
     assert isinstance(said, Ready)
     draft = said.draft
-    assert (draft.agreement_id, draft.item_id, draft.quantity) == (1, 501, 10)
+    assert (draft.agreement_id, draft.item_id, draft.quantity) == (1, 501, Decimal(10))
     assert (draft.cost, draft.price) == (Decimal("184.80"), Decimal("184.80"))
     assert (draft.effective, draft.cancelled) == (date(2026, 12, 1), date(2026, 12, 31))
     assert (draft.taxable, draft.bill_customer) == (True, "Billable")

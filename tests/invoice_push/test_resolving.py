@@ -4,13 +4,13 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from tests.factories import facts
-from tests.invoice_push.desk import Desk
 
 from contracts import topics
 from contracts.events import PriceRule
 from contracts.values import Currency, Motion, RunId
 from invoice_push import store
+from tests.factories import facts
+from tests.invoice_push.desk import Desk
 
 LATER = RunId("run-2")
 
@@ -131,7 +131,12 @@ async def test_a_line_that_is_no_longer_in_its_document_is_gone(desk: Desk) -> N
     again = facts.billed(1, document_version=2, run_id=LATER, cost="200.00")
     await desk.billed(again, removed_identities=(lines[1].identity,))
     kept = await desk.line()
-    assert (kept.identity, kept.source_cost, kept.run_id, kept.state) == (lines[0].identity, 200, LATER, "ready")
+    assert (kept.identity, kept.source_cost, kept.run_id, kept.state) == (
+        lines[0].identity,
+        Decimal(200),
+        LATER,
+        "ready",
+    )
     assert (await desk.proof()).cost == 200
 
 

@@ -22,7 +22,7 @@ from setup_validation import store
 from setup_validation.checking import SetupChecks
 from setup_validation.handlers import HANDLERS
 from setup_validation.rechecks import Rechecks
-from setup_validation.store import Setup
+from setup_validation.store import Kept
 from storage import Database
 from tenancy import Sites
 from tests.factories import facts
@@ -97,7 +97,7 @@ class Desk:
         record = facts.record(topics.CONNECTIONS, self.tenant, fact.connection_id, fact)
         await self.consumer.handle([record])
 
-    async def connected(self, **changes: Any) -> Setup:
+    async def connected(self, **changes: Any) -> Kept:
         """Connected and checked."""
         await self.connect(**changes)
         return await self.checked()
@@ -115,7 +115,7 @@ class Desk:
             await running
             await sites.aclose()
 
-    async def checked(self) -> Setup:
+    async def checked(self) -> Kept:
         """All checks that wait have been made."""
         async with self.delivering():
             await until(self.is_idle)
@@ -125,10 +125,10 @@ class Desk:
         async with self.db.transaction([self.tenant]) as tx:
             return not await tx.value("select exists (select from operation where state <> 'confirmed')")
 
-    async def setup(self) -> Setup:
+    async def setup(self) -> Kept:
         """What is said now."""
         async with self.db.transaction([self.tenant]) as tx:
-            found = await store.setup(tx, self.tenant)
+            found = await store.locked(tx, self.tenant)
         assert found is not None
         return found
 
@@ -151,9 +151,9 @@ class Desk:
         return (await self.told())[-1]
 
 
-def found(setup: Setup, state: str) -> dict[str, str]:
+def found(setup: Kept, state: str) -> dict[str, str]:
     """Findings in a state: check and detail."""
-    return {finding["check"]: finding["detail"] for finding in setup.findings if finding["state"] == state}
+    return {finding.check: finding.detail for finding in setup.findings if finding.state == state}
 
 
 async def until(reached: Callable[[], Awaitable[bool]]) -> None:

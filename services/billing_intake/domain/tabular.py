@@ -21,7 +21,9 @@ _LONGEST_FIELD = 131_072
 
 
 def rows(file: BinaryIO) -> Iterator[list[str]]:
-    """The rows of a CSV in UTF-8, with or without a byte order mark; the header is the first. A blank one has no fields.
+    """The rows of a CSV in UTF-8, with or without a byte order mark; the header is the first.
+
+    A blank one has no fields; it is given all the same, so that rows are counted as a spreadsheet counts them.
 
     FileRefused where it is something else, in another encoding, or its quoting breaks.
     """

@@ -59,7 +59,7 @@ def brought_in(client: Client, file: Path, expect_total: list[str] | None, withi
         return None if found["state"] == "received" else found
 
     with show.waiting(f"reading {file.name}"):
-        return client.until(finished, within)
+        return client.until(finished, within, f"the end of reading {file.name}")
 
 
 def map_file(
@@ -105,7 +105,7 @@ def mapped(client: Client, file: Path, within: float) -> dict[str, Any]:
                 return None
             return found
 
-        return client.until(taken, within)
+        return client.until(taken, within, "the agreements of the site")
 
 
 def _documents(client: Client, import_id: str) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ _CHUNK = 256 * 1024
 # The gateway gives a service 60 s.
 _ANSWER_SECONDS = 75.0
 _CONNECT_SECONDS = 10.0
+# A restart takes some seconds; what is away for longer is down.
+_AWAY_SECONDS = 30.0
 _PAGE = 200
 _OK_BELOW = 400
 _PASSING = frozenset({0, 502, 503, 504})
@@ -101,24 +103,27 @@ class Client:
         headers = {"content-length": str(size), "content-type": "application/octet-stream"}
         return self._ask("POST", path, params=_query(query), content=pieces(), headers=headers)
 
-    def until(self, ask: Callable[[], AnswerT | None], within: float) -> AnswerT:
+    def until(self, ask: Callable[[], AnswerT | None], within: float, what: str = "the answer") -> AnswerT:
         """Ask until the answer is not None. A console or service that is away for a moment is waited for.
 
         Raises:
-            ApiProblem: `not_in_time` after `within` seconds, or what was answered last if that was a problem.
+            ApiProblem: `not_in_time` after `within` seconds, or the problem that was answered for too long.
         """
         end, pause = time.monotonic() + within, 0.1
+        patient_until = end
         while True:
             try:
-                problem = ApiProblem(504, "not_in_time", f"it is not there after {within:.0f} s")
                 answer = ask()
-                if answer is not None:
-                    return answer
+                problem = ApiProblem(504, "not_in_time", f"{what}: not there after {within:.0f} s")
+                patient_until = end
             except ApiProblem as error:
                 if not error.may_pass:
                     raise
-                problem = error
-            if time.monotonic() >= end:
+                problem, answer = error, None
+                patient_until = min(patient_until, time.monotonic() + _AWAY_SECONDS)
+            if answer is not None:
+                return answer
+            if time.monotonic() >= min(end, patient_until):
                 raise problem
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)

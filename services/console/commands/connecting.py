@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from console.commands import show
-from console.commands.client import ApiProblem, Client
+from console.commands.client import ApiProblem, Client, segment
 from console.commands.failing import NO, UsageProblem
 from console.commands.where import Tenant, open_client
 
@@ -51,26 +51,28 @@ def connect(
     """
     if markup is not None and not _PERCENT.fullmatch(markup):
         raise UsageProblem(f"--markup: {markup} is not a percentage such as 20 or 12.5")
-    client = _for_tenant(tenant, tenant_name)
-    form = {
-        "site": site,
-        "company_id": company_id,
-        "public_key": public_key,
-        "client_id": client_id,
-        "profile": profile,
-        "name": name,
-    }
-    if key := _private_key(private_key_file, client):
-        form["private_key"] = key
-    path = f"/v1/console/connections/{CONNECTION}"
-    known = next((one for one in client.pages("/v1/console/connections") if one["connection_id"] == CONNECTION), None)
-    before = _setup(client)
-    connection = client.put(path, form)
-    program = _program(client, markup, basis, below_cost=below_cost)
-    with show.waiting("checking the setup of the site") as now:
-        changed = known is None or any(known[name] != connection[name] for name in _LEADS)
-        rekeyed_at = datetime.fromisoformat(connection["updated_at"]) if "private_key" in form else None
-        found = checked(client, before, within, now, changed=changed, rekeyed_at=rekeyed_at)
+    with _for_tenant(tenant, tenant_name) as client:
+        form = {
+            "site": site,
+            "company_id": company_id,
+            "public_key": public_key,
+            "client_id": client_id,
+            "profile": profile,
+            "name": name,
+        }
+        if key := _private_key(private_key_file, client):
+            form["private_key"] = key
+        path = f"/v1/console/connections/{CONNECTION}"
+        known = next(
+            (one for one in client.pages("/v1/console/connections") if one["connection_id"] == CONNECTION), None
+        )
+        before = _setup(client)
+        connection = client.put(path, form)
+        program = _program(client, markup, basis, below_cost=below_cost)
+        with show.waiting("checking the setup of the site") as now:
+            changed = known is None or any(known[name] != connection[name] for name in _LEADS)
+            rekeyed_at = datetime.fromisoformat(connection["updated_at"]) if "private_key" in form else None
+            found = checked(client, before, within, now, changed=changed, rekeyed_at=rekeyed_at)
     if json:
         show.as_json({"connection": connection, "program": program, "setup": found})
     else:
@@ -95,43 +97,42 @@ def checked(
 
     def asked() -> datetime | None:
         try:
-            return datetime.fromisoformat(client.post("/v1/setup-validation/checks")["asked_at"])
+            asked_at = datetime.fromisoformat(client.post("/v1/setup-validation/checks")["asked_at"])
         except ApiProblem as problem:
             if problem.code != "not_connected":
                 raise
             # It has not heard of the connection yet: that takes a moment.
             now(f"checking the setup: {problem.detail}")
             return None
+        # A result does not name the key it was made with: one that is asked for at once may be the old key's.
+        is_early = not changed and rekeyed_at is not None and asked_at - rekeyed_at < _TOLD_BY_THEN
+        return None if is_early else asked_at
 
-    while True:
-        asked_at = client.until(asked, within)
+    asked_at = client.until(asked, within, "the connection at setup-validation")
 
-        def newer(asked_at: datetime = asked_at) -> dict[str, Any] | None:
-            found = _setup(client)
-            if found is None or datetime.fromisoformat(found["checked_at"]) < asked_at:
-                return None
-            if changed and before is not None and found.get("connection") == before.get("connection"):
-                return None
-            # What is said of a new connection before it was looked at has no findings.
-            return found if found["findings"] or found["status"] != "unknown" else None
+    def newer() -> dict[str, Any] | None:
+        found = _setup(client)
+        if found is None or datetime.fromisoformat(found["checked_at"]) < asked_at:
+            return None
+        if changed and before is not None and found["connection"] == before["connection"]:
+            return None
+        # What is said of a new connection before it was looked at has no findings.
+        return found if found["findings"] or found["status"] != "unknown" else None
 
-        found = client.until(newer, within)
-        # A result does not name the key it was made with: one that was asked for at once may be the old key's.
-        if changed or rekeyed_at is None or asked_at - rekeyed_at >= _TOLD_BY_THEN:
-            return found
+    return client.until(newer, within, "the result of the setup check")
 
 
 def _for_tenant(tenant: str, name: str) -> Client:
-    client = open_client("")
-    me = client.get("/v1/console/me")
-    if not me["operator"]:
-        return open_client(tenant)
-    if not tenant:
-        raise UsageProblem("This token is the installation's: name the tenant by --tenant or PSABRIDGE_TENANT.")
-    known = {found["tenant_id"] for found in client.pages("/v1/console/tenants")}
-    if tenant not in known or name:
-        client.put(f"/v1/console/tenants/{tenant}", {"name": name or tenant})
-    return client.of_tenant(tenant)
+    with open_client("") as client:
+        me = client.get("/v1/console/me")
+        if not me["operator"]:
+            return open_client(tenant)
+        if not tenant:
+            raise UsageProblem("This token is the installation's: name the tenant by --tenant or PSABRIDGE_TENANT.")
+        known = {found["tenant_id"] for found in client.pages("/v1/console/tenants")}
+        if tenant not in known or name:
+            client.put(f"/v1/console/tenants/{segment(tenant)}", {"name": name or tenant})
+        return client.of_tenant(tenant)
 
 
 def _private_key(file: Path | None, client: Client) -> str:

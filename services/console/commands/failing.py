@@ -32,7 +32,8 @@ class Failing(TyperGroup):
         except UsageProblem as problem:
             raise _ended(str(problem), WRONG_INPUT) from None
         except ApiProblem as problem:
-            raise _ended(problem.detail, _OF_STATUS.get(problem.status, NO_ACCESS)) from None
+            code = NO if problem.code == "not_in_time" else _OF_STATUS.get(problem.status, NO_ACCESS)
+            raise _ended(problem.detail, code) from None
         except KeyboardInterrupt:
             raise _ended("interrupted; what was begun on the server goes on", INTERRUPTED) from None
         except BrokenPipeError:

@@ -109,7 +109,7 @@ def followed(client: Client, run: str, until: Until, within: float) -> dict[str,
                 return None
             return found if found["state"] in ends else None
 
-        return client.until(reached, within)
+        return client.until(reached, within, f"the end of run {run}")
 
 
 def reconcile(run: Run, within: Within = 300, *, tenant: Tenant = "", json: show.AsJson = False) -> None:
@@ -125,7 +125,7 @@ def reconcile(run: Run, within: Within = 300, *, tenant: Tenant = "", json: show
             return step if again and step["state"] in {"done", "failed"} else None
 
         with show.waiting("reading ConnectWise back"):
-            step = client.until(reached, within)
+            step = client.until(reached, within, "the result of reading back")
         agreements = _read_back(client, run)
         documents = client.get("/v1/invoice-push/proof", run=run)["documents"]
     unexplained = [one for one in documents if show.decimal(one["unexplained"])]

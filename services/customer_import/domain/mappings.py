@@ -1,9 +1,10 @@
 """From what a person asked for to mappings that hold, or to every reason why not (B5, R80)."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from contracts.values import Motion
 from customer_import.domain.agreements import MAPPABLE, Agreement, advice, closed, unfit
@@ -68,13 +69,36 @@ class Known:
     customers: Sequence[Customer] = ()
     companies: Sequence[Company] = ()
     agreements: Sequence[Agreement] = ()
-    by_id: Mapping[int, Agreement] = field(init=False)
+    keys: frozenset[str] = field(init=False)
     company_by_id: Mapping[int, Company] = field(init=False)
+    agreement_by_id: Mapping[int, Agreement] = field(init=False)
+    _named: Mapping[tuple[str, str], list[Any]] = field(init=False)
 
     def __post_init__(self) -> None:
         """Index what is looked up for every row."""
-        object.__setattr__(self, "by_id", {agreement.agreement_id: agreement for agreement in self.agreements})
+        found: dict[tuple[str, str], list[Any]] = defaultdict(list)
+        for customer in self.customers:
+            found["customer", customer.customer_id.casefold()].append(customer)
+        for company in self.companies:
+            found["company", company.identifier.casefold()].append(company)
+        for agreement in self.agreements:
+            found["agreement", agreement.name.casefold()].append(agreement)
+        object.__setattr__(self, "_named", found)
+        object.__setattr__(self, "keys", frozenset(customer.key for customer in self.customers))
         object.__setattr__(self, "company_by_id", {company.company_id: company for company in self.companies})
+        object.__setattr__(self, "agreement_by_id", {one.agreement_id: one for one in self.agreements})
+
+    def customers_of(self, customer_id: str) -> Sequence[Customer]:
+        """Those with this id at their source, in any case."""
+        return self._named.get(("customer", customer_id.casefold()), ())
+
+    def company_of(self, identifier: str) -> Company | None:
+        """The one with this identifier, which no two have."""
+        return next(iter(self._named.get(("company", identifier.casefold()), ())), None)
+
+    def agreements_of(self, name: str) -> Sequence[Agreement]:
+        """Those of this name, of all companies."""
+        return self._named.get(("agreement", name.casefold()), ())
 
 
 def mapping_id(customer_key: str, billing_contract: str, motion: Motion) -> str:
@@ -109,9 +133,9 @@ def checked(
 def advised(targets: Sequence[Target], known: Known) -> list[str]:
     """What the setup guide would have otherwise, though it is taken."""
     return [
-        f"row {target.row}, {target.motion} to {known.by_id[target.agreement_id].name}: {said}"
+        f"row {target.row}, {target.motion} to {known.agreement_by_id[target.agreement_id].name}: {said}"
         for target in targets
-        for said in advice(target.motion, known.by_id[target.agreement_id])
+        for said in advice(target.motion, known.agreement_by_id[target.agreement_id])
     ]
 
 
@@ -122,7 +146,7 @@ def _resolved(row: Named, known: Known) -> Target | Refusal:
     if row.motion not in set(MAPPABLE):
         wanted = ", ".join(MAPPABLE)
         return _refusal("unknown_motion", f"is no motion; there are {wanted}", row.row, "motion", row.motion)
-    company = next((one for one in known.companies if one.identifier.casefold() == row.company.casefold()), None)
+    company = known.company_of(row.company)
     if company is None:
         return _refusal("unknown_company", "is the identifier of no company", row.row, "company", row.company)
     agreement = _agreement(row, company, known)
@@ -144,8 +168,7 @@ def _resolved(row: Named, known: Known) -> Target | Refusal:
 
 
 def _customer(row: Named, known: Known) -> Customer | Refusal:
-    found = [one for one in known.customers if one.customer_id.casefold() == row.customer_id.casefold()]
-    match found:
+    match known.customers_of(row.customer_id):
         case [customer]:
             return customer
         case []:
@@ -156,7 +179,7 @@ def _customer(row: Named, known: Known) -> Customer | Refusal:
 
 
 def _agreement(row: Named, company: Company, known: Known) -> Agreement | Refusal:
-    alike = [one for one in known.agreements if one.name.casefold() == row.agreement.casefold()]
+    alike = known.agreements_of(row.agreement)
     own = [one for one in alike if one.company_id == company.company_id]
     # A renewed agreement keeps its name beside the one it replaces.
     wanted = [one for one in own if closed(one) is None] or own
@@ -175,12 +198,12 @@ def _agreement(row: Named, company: Company, known: Known) -> Agreement | Refusa
 
 
 def _refused(target: Target, known: Known, column: str) -> Iterator[Refusal]:
-    if target.customer_key not in {customer.key for customer in known.customers}:
+    if target.customer_key not in known.keys:
         said = "is a customer that no source has named yet; import its bill first"
         yield _refusal("unknown_customer", said, target.row, "customer_key", target.customer_key)
     if target.company_id not in known.company_by_id:
         yield _refusal("unknown_company", "is the id of no company", target.row, "company_id", str(target.company_id))
-    agreement = known.by_id.get(target.agreement_id)
+    agreement = known.agreement_by_id.get(target.agreement_id)
     if agreement is None:
         said = "is the id of no agreement"
         yield _refusal("unknown_agreement", said, target.row, column, str(target.agreement_id))
