@@ -192,6 +192,8 @@ class Stack:
             "PSABRIDGE_LOG_FORMAT": "json",
             # The simulator is plain http on loopback, and applies nothing later than 2 s after it was asked.
             "PSABRIDGE_ALLOW_LOOPBACK_SITES": "1",
+            # A service killed here is started again at once: nobody waits 45 s for its partitions.
+            "PSABRIDGE_SESSION_SECONDS": "6",
             "PSABRIDGE_CLAIM_VALIDITY": "2",
             "PSABRIDGE_CALL_DEADLINE": "5",
             "PSABRIDGE_LATE_APPLY": "2",

@@ -54,7 +54,16 @@ def refuse_lossy(broker: KafkaBroker) -> None:
 class Subscriptions:
     """All topics of a service, each with its own subscriber and group."""
 
-    def __init__(self, db: Database, bootstrap: str, client_id: str, group: str, consumers: Sequence[Consumer]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        bootstrap: str,
+        client_id: str,
+        group: str,
+        consumers: Sequence[Consumer],
+        *,
+        session_seconds: float = 45.0,
+    ) -> None:
         self._broker = KafkaBroker(
             bootstrap,
             client_id=client_id,
@@ -64,7 +73,10 @@ class Subscriptions:
             apply_types=False,
             logger=None,
         )
-        self.readers = [_Reader(db, self._broker, f"{group}.{consumer.topic.name}", consumer) for consumer in consumers]
+        self.readers = [
+            _Reader(db, self._broker, f"{group}.{consumer.topic.name}", consumer, session_seconds)
+            for consumer in consumers
+        ]
         refuse_lossy(self._broker)
 
     async def start(self) -> None:
@@ -93,7 +105,9 @@ class Subscriptions:
 class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]
     """One subscriber: bytes in, `Consumer.handle`, back-off in place."""
 
-    def __init__(self, db: Database, broker: KafkaBroker, group: str, consumer: Consumer) -> None:
+    def __init__(
+        self, db: Database, broker: KafkaBroker, group: str, consumer: Consumer, session_seconds: float
+    ) -> None:
         self._db = db
         self._consumer = consumer
         self._backoff = 0.0
@@ -112,8 +126,8 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             listener=self,
             parser=_parse,
             decoder=_decode,
-            session_timeout_ms=45_000,
-            heartbeat_interval_ms=3_000,
+            session_timeout_ms=round(session_seconds * 1000),
+            heartbeat_interval_ms=round(min(session_seconds / 3, 3) * 1000),
             max_poll_interval_ms=300_000,
             isolation_level="read_committed",
             batch_timeout_ms=200,

@@ -196,7 +196,12 @@ class _Process:
         service, settings = self._service, self._service.settings
         self._waiting_for = "Kafka"
         self._subscriptions = Subscriptions(
-            service.db, settings.kafka, service.name, f"{settings.group_prefix}{service.name}", service.consumers()
+            service.db,
+            settings.kafka,
+            service.name,
+            f"{settings.group_prefix}{service.name}",
+            service.consumers(),
+            session_seconds=settings.session_seconds,
         )
         await self._subscriptions.start()
         self._waiting_for = "its copies of other services' facts"

@@ -21,6 +21,8 @@ class ServiceSettings(BaseSettings):
     sealing_keys: Path | None = Field(None, description="the deployment's sealing keys, JSON")
     installation_id: str = Field(description="this installation's own id; a cloned database has another's")
     group_prefix: str = Field("", description="before consumer groups, for two deployments on one Kafka")
+    # Kafka's own default. A killed process's partitions are read again after it; a stack of one machine says less.
+    session_seconds: float = Field(45, ge=1, description="how long a consumer may be silent before it counts as gone")
     data_dir: Path = Field(Path("data"), description="where raw documents are kept")
     allow_loopback_sites: bool = Field(False, description="a simulator on this machine is not a public https address")
     log_format: Literal["json", "console"] = "json"
