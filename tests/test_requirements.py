@@ -3,6 +3,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from tests import requirements_report as report
 
 pytest_plugins = ["pytester"]

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.requirements_report import DOCUMENT, RECORD, entries, recorded
 
 _PROPERTY = "requirement"
