@@ -114,7 +114,8 @@ def _after_read(state: State, read: Read) -> Next:
     if read.closed:
         return Next(State.STALE, reason="stale", message=read.closed)
     if read.conflict:
-        return Next(State.CONFLICT, reason="changed", message=read.conflict)
+        # The read proved that nothing is there: what it stands for is free for a new plan.
+        return Next(State.STALE, reason="changed", message=read.conflict)
     return Next(state, send=True)
 
 

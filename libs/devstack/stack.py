@@ -176,7 +176,7 @@ class Stack:
         told = services.inherited()
         if name == SIMULATOR:
             return told | self._extra
-        layout, keys = self.layout, self.keys
+        keys = self.keys
         database = f"{self.prefix}{name}"
         known = self.databases.get(name)
         if known is None:
@@ -188,7 +188,6 @@ class Stack:
             "PSABRIDGE_SEALING_KEYS": str(keys.sealing),
             "PSABRIDGE_CONSOLE_PUBLIC_KEY": str(keys.console_public),
             "PSABRIDGE_INSTALLATION_ID": keys.installation_id,
-            "PSABRIDGE_DATA_DIR": str(layout.data(name)),
             "PSABRIDGE_LOG_FORMAT": "json",
             # The simulator is plain http on loopback, and applies nothing later than 2 s after it was asked.
             "PSABRIDGE_ALLOW_LOOPBACK_SITES": "1",

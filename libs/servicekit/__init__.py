@@ -3,6 +3,7 @@
 from servicekit.access import Caller, Principal, allow
 from servicekit.edge import Begin, Tx
 from servicekit.paging import Page, Paging
+from servicekit.passes import Passes
 from servicekit.problems import Problem
 from servicekit.run import main
 from servicekit.service import Service, Worker
@@ -14,6 +15,7 @@ __all__ = [
     "Caller",
     "Page",
     "Paging",
+    "Passes",
     "Principal",
     "Problem",
     "Service",

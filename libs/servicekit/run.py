@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -176,6 +175,8 @@ class _Process:
             # After a crash, too: a member that leaves its groups frees its partitions now, not in 45 s.
             if self._subscriptions is not None:
                 await self._subscriptions.stop()
+            for opened in service.closes:
+                await opened.aclose()
             await service.db.close()
 
     async def _open(self) -> None:
@@ -240,9 +241,3 @@ class _Process:
         if self._waiting_for is None:
             with contextlib.suppress(Exception):
                 await self._relay.measure()
-
-
-def data_folder(settings: ServiceSettings) -> Path:
-    """The service's folder for what it keeps beside its database, made if missing."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return settings.data_dir

@@ -23,6 +23,14 @@ class Worker(Protocol):
         ...
 
 
+class Closes(Protocol):
+    """Something opened on the way that is closed when the process stops."""
+
+    async def aclose(self) -> None:
+        """Close it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """The wired parts. `components` are the modules whose migrations make its schema, in order.
@@ -38,6 +46,7 @@ class Service:
     copies: Sequence[Topic[Any]] = ()
     handlers: Mapping[Topic[Any], Handler] = field(default_factory=dict)
     workers: Sequence[Worker] = ()
+    closes: Sequence[Closes] = ()
     largest_body: int = 1_048_576
     front: Callable[[ASGIApp], ASGIApp] | None = None
     resources: Mapping[str, Any] = field(default_factory=dict)

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from storage import Database
+
 
 class ServiceSettings(BaseSettings):
     """Addresses and secrets that a deployment must give, and the few choices it may make."""
@@ -23,13 +25,20 @@ class ServiceSettings(BaseSettings):
     group_prefix: str = Field("", description="before consumer groups, for two deployments on one Kafka")
     # Kafka's own default. A killed process's partitions are read again after it; a stack of one machine says less.
     session_seconds: float = Field(45, ge=1, description="how long a consumer may be silent before it counts as gone")
-    data_dir: Path = Field(Path("data"), description="where raw documents are kept")
     allow_loopback_sites: bool = Field(False, description="a simulator on this machine is not a public https address")
     log_format: Literal["json", "console"] = "json"
     # Requests of one process rarely hold more than a connection each for milliseconds; seven services share a server.
     connections: int = Field(8, gt=1, description="database connections of each of its two pools")
     # In flight work is at most one HTTP call (30 s deadline) and its result.
     drain_seconds: float = Field(35, gt=0, description="how long SIGTERM waits for what is in flight")
+
+    def database(self) -> Database:
+        """The service's database, not yet opened."""
+        return Database(
+            self.database_url.get_secret_value(),
+            self.all_tenants_url.get_secret_value(),
+            connections=self.connections,
+        )
 
     def secret_values(self) -> set[str]:
         """What must not appear in a log: each secret, and the password inside one that is an address."""

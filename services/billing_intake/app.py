@@ -7,16 +7,11 @@ from billing_intake.api import LARGEST_FILE, router
 from billing_intake.importer import Importer
 from billing_intake.settings import Settings
 from servicekit import Service
-from storage import Database
 
 
 def build(settings: Settings) -> Service:
     """Wire the parts; open nothing."""
-    db = Database(
-        settings.database_url.get_secret_value(),
-        settings.all_tenants_url.get_secret_value(),
-        connections=settings.connections,
-    )
+    db = settings.database()
     return Service(
         name="billing-intake",
         settings=settings,

@@ -23,14 +23,14 @@ from contracts import topics
 from contracts.events import InvoiceSealed, ProductChanged
 from contracts.values import Currency, LineIdentity, ProductKey, RunId, TenantId
 from messaging import Fact, outbox
-from storage import Database, Transaction, is_lost_connection, refused_data
+from servicekit import Passes
+from storage import Transaction, refused_data
 
 Batch: TypeAlias = list[CanonicalLine | Refusal]
 
 log = structlog.get_logger()
 
 SIGNAL = "imports"
-LOOK_SECONDS = 1.0
 BATCH = 2_000
 # More say nothing new: the file has another layout, or another hand in it.
 MOST_REFUSALS = 50
@@ -42,42 +42,27 @@ IMPORTED = Counter(
 )
 
 
-class Importer:
-    """Reads received files one after the other, in memory that does not grow with them."""
+class Importer(Passes):
+    """Reads received files one after the other, in memory that does not grow with them.
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._wake = asyncio.Event()
-        db.on_signal(SIGNAL, self._wake.set)
+    A file in hand when the process dies is read again.
+    """
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Read what waits until told to stop; a file in hand is finished or, when the process dies, read again."""
-        while not stop.is_set():
-            self._wake.clear()
-            try:
-                async with self._db.all_tenants() as tx:
-                    waiting = await store.next_received(tx)
-                for tenant_id, import_id in waiting:
-                    if not stop.is_set():
-                        await self.read(tenant_id, import_id)
-            except Exception as error:
-                if not is_lost_connection(error):
-                    raise
-                log.warning("imports.waiting", error=type(error).__name__)
-                waiting = []
-            if not waiting:
-                await self._idle(stop)
+    signal = SIGNAL
 
-    async def _idle(self, stop: asyncio.Event) -> None:
-        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
-        await asyncio.wait(waits, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+    async def work(self, stop: asyncio.Event) -> int:
+        """Read what waits; how many files."""
+        async with self.db.all_tenants() as tx:
+            waiting = await store.next_received(tx)
+        for tenant_id, import_id in waiting:
+            if not stop.is_set():
+                await self.read(tenant_id, import_id)
+        return len(waiting)
 
     async def read(self, tenant_id: TenantId, import_id: str) -> None:
         """Read one file: sealed with all its facts in one transaction, or refused with its reasons."""
         try:
-            async with self._db.transaction([tenant_id]) as tx:
+            async with self.db.transaction([tenant_id]) as tx:
                 received = await store.lock_received(tx, tenant_id, import_id)
                 if received is None:
                     return
@@ -98,7 +83,7 @@ class Importer:
             await self._refuse(tenant_id, import_id, [Refusal("refused_by_database", said[:500])])
 
     async def _refuse(self, tenant_id: TenantId, import_id: str, refusals: Sequence[Refusal]) -> None:
-        async with self._db.transaction([tenant_id]) as tx:
+        async with self.db.transaction([tenant_id]) as tx:
             await store.finish(tx, tenant_id, import_id, "refused", 0, refusals, ())
         IMPORTED.labels("refused").inc()
         log.info("imports.refused", tenant=tenant_id, run=import_id, rule=refusals[0].rule)

@@ -12,16 +12,12 @@ from catalog_sync.settings import Settings
 from contracts import topics
 from delivery import Delivery
 from servicekit import Service
-from storage import Database
 
 
 def build(settings: Settings) -> Service:
     """Wire the parts; open nothing."""
-    db = Database(
-        settings.database_url.get_secret_value(),
-        settings.all_tenants_url.get_secret_value(),
-        connections=settings.connections,
-    )
+    db = settings.database()
+    sites = settings.sites(db)
     return Service(
         name="catalog-sync",
         settings=settings,
@@ -30,5 +26,6 @@ def build(settings: Settings) -> Service:
         components=(storage, messaging, delivery, catalog_sync),
         copies=(topics.CONNECTIONS, topics.PROGRAMS, topics.SETUP, topics.CUSTOMER_MAPPINGS),
         handlers=HANDLERS,
-        workers=(Planner(db), Delivery(db, CatalogItems(db, settings.sites(db)), pace=settings.pace())),
+        workers=(Planner(db), Delivery(db, CatalogItems(db, sites), pace=settings.pace())),
+        closes=(sites,),
     )

@@ -17,45 +17,28 @@ from contracts.events import CatalogItemLinked, ProgramChanged, RunStep, SetupCh
 from contracts.values import LineIdentity, SiteId, TenantId
 from delivery import Coverage, Kind, NewOperation, enqueue
 from messaging import Fact, copies, outbox
-from storage import Database, Transaction, is_lost_connection
+from servicekit import Passes
+from storage import Transaction
 from tenancy import closed, connection, program, setup
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 1.0
 
-
-class Planner:
+class Planner(Passes):
     """One pass a tenant at a time; a pass that dies half-way is made again."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._wake = asyncio.Event()
-        db.on_signal(SIGNAL, self._wake.set)
+    signal = SIGNAL
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Plan and report until told to stop."""
-        while not stop.is_set():
-            self._wake.clear()
-            try:
-                planned = await self.plan_due()
-            except Exception as error:
-                if not is_lost_connection(error):
-                    raise
-                log.warning("planner.waiting", error=type(error).__name__)
-                planned = 0
-            if not planned:
-                waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
-                await asyncio.wait(waits, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                for wait in waits:
-                    wait.cancel()
+    async def work(self, stop: asyncio.Event) -> int:  # noqa: ARG002 (a pass is short)
+        """Plan and report; how many tenants."""
+        return await self.plan_due()
 
     async def plan_due(self) -> int:
         """Look at the products of every tenant that is due; how many tenants."""
-        async with self._db.all_tenants() as tx:
+        async with self.db.all_tenants() as tx:
             due = await store.due_tenants(tx)
         for one in due:
-            async with self._db.transaction([one.tenant_id]) as tx:
+            async with self.db.transaction([one.tenant_id]) as tx:
                 await _plan_tenant(tx, one)
         return len(due)
 

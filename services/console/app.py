@@ -12,17 +12,12 @@ from console.settings import Settings
 from console.sign_in import SignIn
 from httpkit import AddressPolicy
 from servicekit import Service
-from storage import Database
 from tenancy import Keyring
 
 
 def build(settings: Settings) -> Service:
     """Wire the parts; open nothing."""
-    db = Database(
-        settings.database_url.get_secret_value(),
-        settings.all_tenants_url.get_secret_value(),
-        connections=settings.connections,
-    )
+    db = settings.database()
     limits = Limits(
         settings.answer_seconds, settings.caller_seconds, settings.exchange_seconds, settings.largest_upload
     )

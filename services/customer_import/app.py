@@ -11,16 +11,12 @@ from customer_import.reading import SiteReads
 from customer_import.settings import Settings
 from delivery import Delivery
 from servicekit import Service
-from storage import Database
 
 
 def build(settings: Settings) -> Service:
     """Wire the parts; open nothing."""
-    db = Database(
-        settings.database_url.get_secret_value(),
-        settings.all_tenants_url.get_secret_value(),
-        connections=settings.connections,
-    )
+    db = settings.database()
+    sites = settings.sites(db)
     return Service(
         name="customer-import",
         settings=settings,
@@ -29,5 +25,6 @@ def build(settings: Settings) -> Service:
         components=(storage, messaging, delivery, customer_import),
         copies=(topics.CONNECTIONS, topics.PROGRAMS, topics.SETUP),
         handlers=HANDLERS,
-        workers=(Delivery(db, SiteReads(db, settings.sites(db)), pace=settings.pace()),),
+        workers=(Delivery(db, SiteReads(db, sites), pace=settings.pace()),),
+        closes=(sites,),
     )

@@ -12,16 +12,12 @@ from invoice_push.pusher import Additions
 from invoice_push.resolver import Resolver
 from invoice_push.settings import Settings
 from servicekit import Service
-from storage import Database
 
 
 def build(settings: Settings) -> Service:
     """Wire the parts; open nothing."""
-    db = Database(
-        settings.database_url.get_secret_value(),
-        settings.all_tenants_url.get_secret_value(),
-        connections=settings.connections,
-    )
+    db = settings.database()
+    sites = settings.sites(db)
     return Service(
         name="invoice-push",
         settings=settings,
@@ -37,5 +33,6 @@ def build(settings: Settings) -> Service:
             topics.CATALOG_ITEMS,
         ),
         handlers=HANDLERS,
-        workers=(Resolver(db), Delivery(db, Additions(db, settings.sites(db)), pace=settings.pace())),
+        workers=(Resolver(db), Delivery(db, Additions(db, sites), pace=settings.pace())),
+        closes=(sites,),
     )

@@ -17,44 +17,28 @@ from invoice_push.domain.values import Held, Ignored, Ready, Reason, Resolution,
 from invoice_push.lines import Line, agreement_of, draft_to_json, item_of, program_of
 from invoice_push.store import Due
 from messaging import Fact, copies, outbox
-from storage import Database, Transaction, is_lost_connection
+from servicekit import Passes
+from storage import Transaction
 from tenancy import connection, program, setup
 
 log = structlog.get_logger()
 
 SIGNAL = "resolve"
-LOOK_SECONDS = 1.0
 PAGE = 2_000
 
 
-class Resolver:
+class Resolver(Passes):
     """One pass a tenant at a time; a pass that dies half-way is made again."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._wake = asyncio.Event()
-        db.on_signal(SIGNAL, self._wake.set)
+    signal = SIGNAL
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Resolve and report until told to stop."""
-        while not stop.is_set():
-            self._wake.clear()
-            try:
-                worked = await self.resolve_due() + await self.report_due()
-            except Exception as error:
-                if not is_lost_connection(error):
-                    raise
-                log.warning("resolver.waiting", error=type(error).__name__)
-                worked = 0
-            if not worked:
-                waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
-                await asyncio.wait(waits, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                for wait in waits:
-                    wait.cancel()
+    async def work(self, stop: asyncio.Event) -> int:  # noqa: ARG002 (a pass is short)
+        """Resolve and report; how many tenants and runs."""
+        return await self.resolve_due() + await self.report_due()
 
     async def resolve_due(self) -> int:
         """Look at the lines of every tenant that is due; how many tenants."""
-        async with self._db.all_tenants() as tx:
+        async with self.db.all_tenants() as tx:
             due = await store.due_tenants(tx)
         for one in due:
             await self.resolve_tenant(one)
@@ -64,7 +48,7 @@ class Resolver:
         """Look at all of a tenant's lines that are not queued yet, page by page."""
         after = 0
         while True:
-            async with self._db.transaction([due.tenant_id]) as tx:
+            async with self.db.transaction([due.tenant_id]) as tx:
                 page = await store.unsettled(tx, due.tenant_id, after, PAGE)
                 if page:
                     await _resolve_page(tx, due.tenant_id, page)
@@ -75,10 +59,10 @@ class Resolver:
 
     async def report_due(self) -> int:
         """Tell how far runs are, where that has changed; how many runs were looked at."""
-        async with self._db.all_tenants() as tx:
+        async with self.db.all_tenants() as tx:
             due = await store.due_reports(tx)
         for one in due:
-            async with self._db.transaction([one.tenant_id]) as tx:
+            async with self.db.transaction([one.tenant_id]) as tx:
                 await _report(tx, one.tenant_id, one.run_id)
         return len(due)
 

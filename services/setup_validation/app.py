@@ -12,16 +12,12 @@ from setup_validation.checking import SetupChecks
 from setup_validation.handlers import HANDLERS
 from setup_validation.rechecks import Rechecks
 from setup_validation.settings import Settings
-from storage import Database
 
 
 def build(settings: Settings) -> Service:
     """Wire the parts; open nothing."""
-    db = Database(
-        settings.database_url.get_secret_value(),
-        settings.all_tenants_url.get_secret_value(),
-        connections=settings.connections,
-    )
+    db = settings.database()
+    sites = settings.sites(db)
     return Service(
         name="setup-validation",
         settings=settings,
@@ -30,5 +26,6 @@ def build(settings: Settings) -> Service:
         components=(storage, messaging, delivery, setup_validation),
         copies=(topics.CONNECTIONS,),
         handlers=HANDLERS,
-        workers=(Delivery(db, SetupChecks(db, settings.sites(db)), pace=settings.pace()), Rechecks(db)),
+        workers=(Delivery(db, SetupChecks(db, sites), pace=settings.pace()), Rechecks(db)),
+        closes=(sites,),
     )

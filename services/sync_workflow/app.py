@@ -5,7 +5,6 @@ import storage
 import sync_workflow
 from contracts import topics
 from servicekit import Service
-from storage import Database
 from sync_workflow.api import router
 from sync_workflow.handlers import HANDLERS
 from sync_workflow.settings import Settings
@@ -13,11 +12,7 @@ from sync_workflow.settings import Settings
 
 def build(settings: Settings) -> Service:
     """Wire the parts; open nothing."""
-    db = Database(
-        settings.database_url.get_secret_value(),
-        settings.all_tenants_url.get_secret_value(),
-        connections=settings.connections,
-    )
+    db = settings.database()
     return Service(
         name="sync-workflow",
         settings=settings,

@@ -122,10 +122,10 @@ async def test_an_agreement_that_changed_since_it_was_planned_is_a_conflict_and_
     await desk.site.edit("agreements", MONTHLY, nextInvoiceDate="2027-01-01T00:00:00Z")
     await desk.delivered()
     state, reason, detail = await desk.stands()
-    assert (state, reason) == ("failed", "conflict")
+    assert (state, reason) == ("failed", "changed")
     assert detail == "the agreement changed since it was planned: next invoice date was 2026-12-01, is 2027-01-01"
     assert desk.site.written() == []
-    assert [(one.state, one.reason) for one in await desk.settled()] == [("conflict", "changed")]
+    assert [(one.state, one.reason) for one in await desk.settled()] == [("failed", "changed")]
     assert [row.part for row in (await desk.proof()).rows] == ["failed"]
     assert (await desk.steps("write"))[-1].message == "0 written, 1 failed"
 
@@ -154,16 +154,17 @@ async def test_a_childs_parent_is_part_of_what_was_planned_on(desk: Desk) -> Non
 
 
 @pytest.mark.requirement("B8")
-async def test_a_conflict_stays_a_question_also_when_the_line_comes_again(desk: Desk) -> None:
+async def test_what_an_agreements_change_had_stopped_is_written_once_by_its_next_plan(desk: Desk) -> None:
     await desk.billed(facts.billed())
     await desk.approved()
     await desk.site.edit("agreements", MONTHLY, prorateFlag=False)
     await desk.delivered()
     await desk.agreement(prorate=False)
     await desk.billed(facts.billed(document_version=2, cost="200.00"))
-    await desk.pushed()
-    assert (await desk.stands())[:2] == ("failed", "conflict")
     assert desk.site.written() == []
+    await desk.pushed()
+    assert (await desk.stands())[:2] == ("synced", "")
+    assert len(desk.site.written()) == 1
     assert (await desk.proof()).cost == 200
 
 

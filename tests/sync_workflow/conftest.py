@@ -3,7 +3,6 @@
 import secrets
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import jwt
@@ -41,7 +40,7 @@ async def urls(pg: str) -> AsyncIterator[Urls]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def desk(urls: Urls, keys: Keys, tenant: str, tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(urls: Urls, keys: Keys, tenant: str) -> AsyncIterator[Desk]:
     """The service as it is wired, without a broker; its API as somebody who may do all of it."""
     settings = Settings.model_validate(
         {
@@ -50,7 +49,6 @@ async def desk(urls: Urls, keys: Keys, tenant: str, tmp_path: Path) -> AsyncIter
             "all_tenants_url": urls.all_tenants,
             "console_public_key": keys.console_public,
             "installation_id": keys.installation_id,
-            "data_dir": tmp_path,
         }
     )
     service = build(settings)
