@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -17,6 +18,10 @@ from devstack.passwords import DatabasePasswords
 from devstack.provision import Database, drop_database, provision_database
 from devstack.stack import Stack
 from devstack.state import State
+
+# How long an example takes is the machine's business; figures are measured by `make bench`.
+hypothesis.settings.register_profile("psabridge", deadline=None)
+hypothesis.settings.load_profile("psabridge")
 
 pytest_plugins = ["tests.plugins.requirements"]
 

@@ -29,6 +29,7 @@ class Reading:
 
     hits: Mapping[OperationKey, Sequence[Hit]] = field(default_factory=dict)
     conflicts: Mapping[OperationKey, str] = field(default_factory=dict)
+    overtaken: Mapping[OperationKey, str] = field(default_factory=dict)
     closed: str = ""
 
 

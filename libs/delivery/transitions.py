@@ -49,10 +49,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a read of the peer, begun after the quarantine, found; `closed` says why the lane takes no more writes."""
+    """What a read of the peer, begun after the quarantine, found.
+
+    `conflict` is a question for a person; `overtaken` says what has changed since the operation was planned; `closed`
+    says why the lane takes no more writes.
+    """
 
     hits: Sequence[Hit] = ()
     conflict: str = ""
+    overtaken: str = ""
     closed: str = ""
 
 
@@ -114,8 +119,10 @@ def _after_read(state: State, read: Read) -> Next:
     if read.closed:
         return Next(State.STALE, reason="stale", message=read.closed)
     if read.conflict:
-        # The read proved that nothing is there: what it stands for is free for a new plan.
-        return Next(State.STALE, reason="changed", message=read.conflict)
+        return Next(State.CONFLICT, reason="changed", message=read.conflict)
+    if read.overtaken:
+        # The read has proved that nothing is there: what it stands for is free for a new plan.
+        return Next(State.STALE, reason="changed", message=read.overtaken)
     return Next(state, send=True)
 
 

@@ -266,6 +266,7 @@ class _Ownership:
                     Read(
                         reading.hits.get(operation.key, ()),
                         reading.conflicts.get(operation.key, ""),
+                        reading.overtaken.get(operation.key, ""),
                         reading.closed if operation.kind is not Kind.JOB else "",
                     ),
                 ),

@@ -1,5 +1,6 @@
 """Processes that outlive the command that started them, told apart from strangers with the same id."""
 
+import atexit
 import os
 import signal
 import subprocess
@@ -14,6 +15,13 @@ from devstack.waiting import until
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Children of this very process: they have to be waited for, or they stay as zombies."""
+
+
+@atexit.register
+def _let_go() -> None:
+    for child in _children.values():
+        if child.poll() is None:
+            child.returncode = 0  # it goes on after us on purpose; without this its Popen would complain of that
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,14 @@ RUN_WITHIN = 300.0
 
 _LINES = "/v1/invoice-push/lines"
 _BEING_MADE = "catalog item being made"
-_NOT_MAPPED = "customer not mapped"
+# What the lines of a mapped customer are held for while facts of other services are still on their way.
+_ON_THEIR_WAY = {
+    "customer not mapped",
+    "agreement not known",
+    "no ConnectWise connection",
+    "no program for this source",
+    _BEING_MADE,
+}
 _CREATED = 201
 _CONFLICT = 409
 _UNPROCESSABLE = 422
@@ -106,7 +113,7 @@ class Rehearsal:
 
         def waits(line: dict[str, Any]) -> bool:
             known = line["customer_key"].rpartition(":")[2] in mapped
-            return line["state"] == "received" or (line["reason"] == _NOT_MAPPED and known)
+            return line["state"] == "received" or (line["reason"] in _ON_THEIR_WAY and known)
 
         def settled() -> bool | None:
             return None if any(map(waits, self.client.pages(_LINES, run=run))) else True
@@ -117,8 +124,7 @@ class Rehearsal:
         def decided() -> dict[str, Any] | None:
             found = followed(self.client, run, Until.APPROVAL, RUN_WITHIN)
             # A run that the mappings have just freed may still say how it stood before.
-            lines = self.client.pages(_LINES, run=run)
-            freed = any(line["state"] == "ready" or line["reason"] == _BEING_MADE for line in lines)
+            freed = any(line["state"] == "ready" for line in self.client.pages(_LINES, run=run))
             return None if freed and found["state"] != "needs_approval" else found
 
         return self.client.until(decided, RUN_WITHIN)

@@ -125,13 +125,13 @@ class Additions:
             for op in operations
             if op.key in drafts
         }
-        conflicts: Mapping[OperationKey, str] = {
+        overtaken: Mapping[OperationKey, str] = {
             key: f"the agreement changed since it was planned: {_changed(draft.expects, now)}"
             for key, draft in drafts.items()
             if draft.expects != now
         }
         shut = "" if agreement.agreement_status == "Active" else f"the agreement is {agreement.agreement_status}"
-        return Reading(hits, conflicts, shut)
+        return Reading(hits, overtaken=overtaken, closed=shut)
 
     async def send(self, operation: Operation) -> Sent:
         """Create the addition; or, for a job, read the run's agreements back."""

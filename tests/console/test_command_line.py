@@ -241,6 +241,20 @@ async def test_runs_are_shown_with_what_approval_writes(at: Console, psabridge: 
     assert (refused.exit_code, refused.stderr.strip()) == (1, "none waits")
 
 
+async def test_what_failed_or_was_paused_goes_on_by_one_command(at: Console, psabridge: Run) -> None:
+    at.services.answers["POST", "/v1/invoice-push/runs/r-1/retry"] = {"lines": 2}
+    assert "2 lines are looked at again" in (await psabridge("runs", "retry", "r-1")).stdout
+    at.services.answers["POST", "/v1/invoice-push/runs/r-1/retry"] = {"lines": 0}
+    assert (await psabridge("runs", "retry", "r-1")).exit_code == 1
+    paused = {"lane": "agreement-4", "message": "the role lacks Add", "paused_at": "2026-01-01T00:00:00Z"}
+    at.services.answers["GET", "/v1/invoice-push/pauses"] = {"items": [paused]}
+    at.services.answers["POST", "/v1/invoice-push/pauses/resume"] = {"resumed": 1}
+    resumed = await psabridge("runs", "resume", "--agreement", "agreement-4")
+    assert (resumed.exit_code, "the role lacks Add" in resumed.stdout) == (0, True)
+    at.services.answers["POST", "/v1/invoice-push/pauses/resume"] = {"resumed": 0}
+    assert (await psabridge("runs", "resume")).exit_code == 1
+
+
 async def test_reconcile_says_whether_the_proof_holds(at: Console, psabridge: Run) -> None:
     step = {"step": "reconcile", "state": "done", "done": 1, "total": 1, "counts": {}, "message": ""}
     read = {"agreement_id": 4, "agreement_name": "Microsoft CSP", "company_id": 1, "additions": 1, "expected": 1}

@@ -68,7 +68,7 @@ class Additions:
                     hits[operation.key] = [Hit(operation.body["id"], equal=True)]
                 elif there != operation.body["before"]:
                     conflicts[operation.key] = f"it says {there}"
-        return Reading(hits, conflicts, self.closed)
+        return Reading(hits, conflicts, closed=self.closed)
 
     async def send(self, operation: Operation) -> Sent:
         if operation.kind is Kind.JOB:

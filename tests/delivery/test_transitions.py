@@ -68,7 +68,7 @@ def test_what_may_be_at_the_peer_is_sent_again_only_after_a_read_that_lacks_it(k
     after = transition(State.AMBIGUOUS, kind, read)
     own = [hit for hit in read.hits if not hit.elsewhere]
     assert after.state is not State.PENDING
-    assert after.send == (not own and not read.conflict and not read.closed)
+    assert after.send == (not own and not read.conflict and not read.overtaken and not read.closed)
     assert (after.state is State.AMBIGUOUS) == after.send
 
 
@@ -100,8 +100,8 @@ def test_copies_elsewhere_change_nothing(
     state: State, kind: Kind, found: list[Hit], conflict: str, closed: str
 ) -> None:
     here = [hit for hit in found if not hit.elsewhere]
-    assert transition(state, kind, Read(found, conflict, closed)) == transition(
-        state, kind, Read(here, conflict, closed)
+    assert transition(state, kind, Read(found, conflict, closed=closed)) == transition(
+        state, kind, Read(here, conflict, closed=closed)
     )
 
 

@@ -74,6 +74,43 @@ def approve(run: Run, *, tenant: Tenant = "", json: show.AsJson = False) -> None
 
 
 @app.command()
+def retry(run: Run, *, tenant: Tenant = "", json: show.AsJson = False) -> None:
+    """Have a run's failed lines looked at again; what is ready then waits for approval. Conflicts stay questions."""
+    with open_client(tenant) as client:
+        found = client.post(f"/v1/invoice-push/runs/{segment(run)}/retry")
+    if json:
+        show.as_json(found)
+        return
+    show.say(f"{found['lines']} lines are looked at again: psabridge runs show {run}")
+    if not found["lines"]:
+        raise typer.Exit(NO)
+
+
+@app.command()
+def resume(
+    agreement: Annotated[str | None, typer.Option(help="Only this lane, as `agreement-12`; else all of it.")] = None,
+    *,
+    tenant: Tenant = "",
+    json: show.AsJson = False,
+) -> None:
+    """Go on after a revoked key or a missing right was mended; exit status 1 where nothing was paused."""
+    with open_client(tenant) as client:
+        waiting = client.get("/v1/invoice-push/pauses")["items"]
+        found = client.post("/v1/invoice-push/pauses/resume", lane=agreement)
+    if json:
+        show.as_json({**found, "paused": waiting})
+        return
+    show.table(
+        "Was paused",
+        ["what", "why", "since"],
+        [(one["lane"] or "everything", one["message"], show.moment(one["paused_at"])) for one in waiting],
+        empty="nothing",
+    )
+    if not found["resumed"]:
+        raise typer.Exit(NO)
+
+
+@app.command()
 def wait(
     run: Run,
     until: Annotated[Until, typer.Option(help="`approval` ends at closed, too.")] = Until.APPROVAL,
