@@ -40,9 +40,12 @@ class Process:
         if child is not None and child.poll() is not None:
             del _children[self.pid]
             return False
-        if child is not None and seen is None:
-            return True  # its main thread has ended, others have not: its ports and locks are still held
-        return seen is not None and seen[0] == self.started and _spoken(self.command[1:]) in seen[1]
+        if child is not None:
+            return True  # also while it is torn down, when it has no command line any more but still its ports
+        if seen is None or seen[0] != self.started:
+            return False
+        # Memory goes before files: a dying process has lost its command line while its ports are still held.
+        return not seen[1] or _spoken(self.command[1:]) in seen[1]
 
     @property
     def rss_bytes(self) -> int | None:

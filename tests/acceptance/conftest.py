@@ -27,7 +27,9 @@ def rehearsal(stack: Stack) -> Iterator[Rehearsal]:
 async def imported(rehearsal: Rehearsal) -> str:
     """The run of the example's file, with every line decided and nothing written yet."""
     await asyncio.to_thread(rehearsal.connect)
-    run: str = (await asyncio.to_thread(rehearsal.bring_in))["import_id"]
+    brought = await asyncio.to_thread(rehearsal.bring_in)
+    assert brought["state"] == "sealed", brought["refusals"]
+    run: str = brought["import_id"]
     await asyncio.to_thread(rehearsal.map)
     await asyncio.to_thread(rehearsal.decided, run)
     return run

@@ -24,8 +24,9 @@ async def test_a_killed_service_loses_nothing_and_doubles_nothing(
     await asyncio.to_thread(rehearsal.approve, run)
     await asyncio.to_thread(rehearsal.written, BEFORE_THE_KILL)
 
+    url = stack.service(victim).url
     await stack.service(victim).kill()
-    await stack.service(victim).start()
+    assert await stack.service(victim).start() == url, "others know it by this address"
 
     found = await asyncio.to_thread(rehearsal.closed, run)
     made = await asyncio.to_thread(rehearsal.additions_made)
