@@ -1,6 +1,5 @@
 """One migrated database for the package; each test has a tenant of its own."""
 
-import secrets
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
@@ -10,19 +9,15 @@ import messaging
 import storage
 from contracts.values import TenantId
 from devstack import provision
-from devstack.passwords import DatabasePasswords
-from devstack.provision import drop_database, provision_database
 from storage import Database
-from storage.migrations import migrate
 from tests.billing_intake.desk import Desk
+from tests.factories.grounds import migrated
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def urls(pg: str) -> AsyncIterator[provision.Database]:
-    made = await provision_database(pg, f"t{secrets.token_hex(4)}_intake", DatabasePasswords.random())
-    await migrate(made.owner, (storage, messaging, billing_intake))
-    yield made
-    await drop_database(pg, made.name)
+    async with migrated(pg, "intake", storage, messaging, billing_intake) as made:
+        yield made
 
 
 @pytest_asyncio.fixture(loop_scope="session")

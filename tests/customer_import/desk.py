@@ -2,8 +2,7 @@
 
 import asyncio
 import secrets
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from messaging import Consumer
 from storage import Database
 from tenancy import COPIES, Sites
 from tests.factories import facts
+from tests.factories.grounds import until
 
 PACE = Pace(validity=5.0, deadline=5.0, late_apply=0.1, list_lag=0.0, tick=0.02, void_wait=0.05, defect_wait=0.1)
 PATIENCE = 30.0
@@ -193,11 +193,3 @@ class Desk:
 
     async def mappings(self) -> list[MappingChanged]:
         return await self.told(topics.CUSTOMER_MAPPINGS)
-
-
-async def until(reached: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a condition, with a deadline."""
-    ends = time.monotonic() + PATIENCE
-    while not await reached():
-        assert time.monotonic() < ends, f"it did not happen within {PATIENCE} s"
-        await asyncio.sleep(0.01)

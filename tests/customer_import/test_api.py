@@ -1,26 +1,19 @@
 """The routes, through the app as it is served."""
 
-import base64
-import json
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import httpx
-import jwt
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
 from customer_import.app import build
 from customer_import.settings import Settings
 from devstack import provision
-from devstack.keys import provide_keys
-from servicekit.edge import build_app
 from tests.customer_import.desk import ALDER, Desk
 from tests.factories import facts
+from tests.factories.callers import caller, environment
 
 ALDER_ID = "bb516e65-265e-4e5b-88c3-bab2cec79213"
 
@@ -28,45 +21,9 @@ ALDER_ID = "bb516e65-265e-4e5b-88c3-bab2cec79213"
 @pytest_asyncio.fixture(loop_scope="session")
 async def api(desk: Desk, urls: provision.Database, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client with all permissions, as the console would forward it."""
-    keys = provide_keys(tmp_path)
-    keyring = {name: base64.b64encode(key).decode() for name, key in facts.KEYRING.keys.items()}
-    (tmp_path / "ring.json").write_text(json.dumps({"active": facts.KEYRING.active, "keys": keyring}))
-    settings = Settings(
-        kafka="nowhere:9",
-        database_url=SecretStr(urls.app),
-        all_tenants_url=SecretStr(urls.all_tenants),
-        console_public_key=keys.console_public,
-        sealing_keys=tmp_path / "ring.json",
-        installation_id="test",
-    )
-    service = build(settings)
+    service = build(Settings.model_validate(environment(urls, facts.KEYRING, tmp_path)))
     await service.db.open()
-
-    async def nothing() -> None:
-        return None
-
-    app = build_app(
-        service,
-        keys.console_public.read_text(),
-        not_ready=nothing,
-        stuck=lambda: None,
-        stopping=lambda: False,
-        measure=nothing,
-    )
-    claims: dict[str, Any] = {
-        "iss": "psabridge-console",
-        "aud": service.name,
-        "sub": "somebody",
-        "tenant": desk.tenant,
-        "permissions": ["customers.read", "mappings.read", "mappings.write"],
-        "exp": int(time.time()) + 60,
-    }
-    token = jwt.encode(claims, keys.console_private.read_text(), "EdDSA")
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app),
-        base_url="http://here/v1/customer-import",
-        headers={"authorization": f"Bearer {token}"},
-    ) as client:
+    async with caller(service, desk.tenant, "customers.read", "mappings.read", "mappings.write") as client:
         yield client
     await service.db.close()
 
@@ -111,7 +68,11 @@ async def test_mappings_are_put_listed_and_deleted(desk: Desk, api: httpx.AsyncC
     answer = await api.put("/mappings", json=[wanted])
     assert answer.json() == {"new": 1, "changed": 0, "unchanged": 0, "advice": []}
     [listed] = (await api.get("/mappings")).json()["items"]
-    assert (listed["agreement"], listed["agreement_status"], listed["changed_by"]) == ("Monthly", "Active", "somebody")
+    assert (listed["agreement"], listed["agreement_status"], listed["changed_by"]) == (
+        "Monthly",
+        "Active",
+        "finance@example.org",
+    )
     path = f"/mappings/{quote(listed['mapping_id'], safe='')}"
     assert (await api.delete(path)).json()["removed"] is True
     assert (await api.delete(path)).status_code == 404

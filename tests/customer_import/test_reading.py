@@ -7,7 +7,8 @@ import pytest
 
 from contracts.values import SiteId
 from customer_import import store
-from tests.customer_import.desk import SCENARIO, Desk, until
+from tests.customer_import.desk import SCENARIO, Desk
+from tests.factories.grounds import until
 
 PLAIN = {"identifier": "AlderFinch", "name": "Alder & Finch Architects", "status": "Active"}
 

@@ -1,8 +1,11 @@
 """A service's HTTP edge in this process, and somebody who may call it."""
 
+import base64
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +17,7 @@ from contracts.values import TenantId
 from devstack import provision
 from servicekit import Service
 from servicekit.edge import build_app
+from tenancy import Keyring
 
 _KEY = Ed25519PrivateKey.generate()
 _PUBLIC = (
@@ -21,9 +25,14 @@ _PUBLIC = (
 )
 
 
-def environment(urls: provision.Database) -> dict[str, Any]:
-    """Settings of a service that only its edge is needed of."""
-    return {
+def environment(urls: provision.Database, keyring: Keyring | None = None, folder: Path | None = None) -> dict[str, Any]:
+    """Settings of a service that only its edge is needed of; with sealing keys, written to `folder`, if it seals."""
+    sealing = {}
+    if keyring is not None and folder is not None:
+        keys = {name: base64.b64encode(key).decode() for name, key in keyring.keys.items()}
+        (folder / "ring.json").write_text(json.dumps({"active": keyring.active, "keys": keys}))
+        sealing = {"sealing_keys": folder / "ring.json"}
+    return sealing | {
         "kafka": "nowhere:1",
         "database_url": urls.app,
         "all_tenants_url": urls.all_tenants,

@@ -1,6 +1,5 @@
 """One migrated database and one simulator for the package; each test has a tenant and a site of its own."""
 
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest_asyncio
@@ -10,34 +9,27 @@ import delivery
 import invoice_push
 import messaging
 import storage
-from connectwise_simulator.serve import serving
 from connectwise_simulator.world import World
 from contracts.values import TenantId
 from devstack import provision
-from devstack.passwords import DatabasePasswords
-from devstack.provision import drop_database, provision_database
 from storage import Database
 from storage.migrations import migrate
 from tests.billing_intake.desk import Desk as Intake
+from tests.factories.grounds import cleared, migrated, simulated
 from tests.factories.site import Site
 from tests.invoice_push.desk import Desk
-
-LEFT_BEHIND = "truncate operation, coverage, attempt, delivery_pause, site_owner, resolve_due, run_report cascade"
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def urls(pg: str) -> AsyncIterator[provision.Database]:
-    made = await provision_database(pg, f"t{secrets.token_hex(4)}_push", DatabasePasswords.random())
-    await migrate(made.owner, (storage, messaging, delivery, invoice_push))
-    yield made
-    await drop_database(pg, made.name)
+    async with migrated(pg, "push", storage, messaging, delivery, invoice_push) as made:
+        yield made
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def simulator() -> AsyncIterator[tuple[World, str]]:
-    world = World()
-    async with serving(world) as url:
-        yield world, url
+    async with simulated() as found:
+        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -48,8 +40,7 @@ async def desk(urls: provision.Database, simulator: tuple[World, str], tenant: s
     found = Desk(urls, db, TenantId(tenant), Site(*simulator))
     await found.furnished()
     yield found
-    # No later test's workers take up what this one has left.
-    await found.as_owner(LEFT_BEHIND)
+    await cleared(urls, "resolve_due", "run_report")
     await db.close()
 
 

@@ -1,8 +1,7 @@
 """The service on a real database and a simulated ConnectWise; facts come in through its own consumers."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -36,6 +35,7 @@ from messaging import Consumer
 from storage import Database
 from tenancy import Sites
 from tests.factories import facts
+from tests.factories.grounds import until
 from tests.factories.site import Site
 
 # Scaled down together; the simulator in this process answers in milliseconds.
@@ -279,14 +279,6 @@ class Worker:
         """In the middle of whatever it does."""
         self._task.cancel()
         await asyncio.wait([self._task])
-
-
-async def until(reached: Callable[[], Awaitable[bool]], said: Callable[[], object] = lambda: "") -> None:
-    """Wait for a condition, with a deadline."""
-    ends = time.monotonic() + PATIENCE
-    while not await reached():
-        assert time.monotonic() < ends, f"not within {PATIENCE} s: {said()}"
-        await asyncio.sleep(0.01)
 
 
 def total(lines: Sequence[InvoiceLineReceived]) -> Decimal:

@@ -13,8 +13,9 @@ from invoice_push import store
 from invoice_push.domain.proof import bridge, by_document
 from tests.billing_intake.desk import Desk as Intake
 from tests.factories import facts
+from tests.factories.grounds import until
 from tests.factories.site import CHILD, EURO, MONTHLY, ONE_TIME, SECOND
-from tests.invoice_push.desk import Desk, total, until
+from tests.invoice_push.desk import Desk, total
 
 EXAMPLE = CHECKOUT / "examples" / "partner-center" / "nce-recon.csv"
 LINES = [

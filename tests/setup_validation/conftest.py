@@ -1,41 +1,31 @@
 """One migrated database and one simulator for the package; each test has a tenant and a site of its own."""
 
-import secrets
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest_asyncio
 
 import delivery
 import messaging
 import setup_validation
 import storage
-from connectwise_simulator.serve import serving
 from connectwise_simulator.world import World
 from contracts.values import TenantId
 from devstack import provision
-from devstack.passwords import DatabasePasswords
-from devstack.provision import drop_database, provision_database
 from storage import Database
-from storage.migrations import migrate
+from tests.factories.grounds import cleared, migrated, simulated
 from tests.setup_validation.desk import Desk
-
-LEFT_BEHIND = "truncate operation, coverage, attempt, delivery_pause, site_owner, setup cascade"
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def urls(pg: str) -> AsyncIterator[provision.Database]:
-    made = await provision_database(pg, f"t{secrets.token_hex(4)}_setup", DatabasePasswords.random())
-    await migrate(made.owner, (storage, messaging, delivery, setup_validation))
-    yield made
-    await drop_database(pg, made.name)
+    async with migrated(pg, "setup", storage, messaging, delivery, setup_validation) as made:
+        yield made
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def simulator() -> AsyncIterator[tuple[World, str]]:
-    world = World()
-    async with serving(world) as url:
-        yield world, url
+    async with simulated() as found:
+        yield found
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -45,7 +35,4 @@ async def desk(urls: provision.Database, simulator: tuple[World, str], tenant: s
     await db.open()
     yield Desk(db, TenantId(tenant), *simulator)
     await db.close()
-    # No later test's worker takes up what this one has left.
-    owner = await asyncpg.connect(urls.owner)
-    await owner.execute(LEFT_BEHIND)
-    await owner.close()
+    await cleared(urls, "setup")

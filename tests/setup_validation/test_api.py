@@ -1,69 +1,26 @@
 """The routes, through the app as it is served."""
 
-import base64
-import json
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
-import jwt
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
 from devstack import provision
-from devstack.keys import provide_keys
-from servicekit.edge import build_app
 from setup_validation.app import build
 from setup_validation.settings import Settings
 from tests.factories import facts
+from tests.factories.callers import caller, environment
 from tests.setup_validation.desk import Desk
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def api(desk: Desk, urls: provision.Database, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client with all permissions, as the console would forward it."""
-    keys = provide_keys(tmp_path)
-    keyring = {name: base64.b64encode(key).decode() for name, key in facts.KEYRING.keys.items()}
-    (tmp_path / "ring.json").write_text(json.dumps({"active": facts.KEYRING.active, "keys": keyring}))
-    settings = Settings(
-        kafka="nowhere:9",
-        database_url=SecretStr(urls.app),
-        all_tenants_url=SecretStr(urls.all_tenants),
-        console_public_key=keys.console_public,
-        sealing_keys=tmp_path / "ring.json",
-        installation_id="test",
-    )
-    service = build(settings)
+    service = build(Settings.model_validate(environment(urls, facts.KEYRING, tmp_path)))
     await service.db.open()
-
-    async def nothing() -> None:
-        return None
-
-    app = build_app(
-        service,
-        keys.console_public.read_text(),
-        not_ready=nothing,
-        stuck=lambda: None,
-        stopping=lambda: False,
-        measure=nothing,
-    )
-    claims: dict[str, Any] = {
-        "iss": "psabridge-console",
-        "aud": service.name,
-        "sub": "somebody",
-        "tenant": desk.tenant,
-        "permissions": ["setup.read", "setup.check"],
-        "exp": int(time.time()) + 60,
-    }
-    token = jwt.encode(claims, keys.console_private.read_text(), "EdDSA")
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app),
-        base_url="http://here/v1/setup-validation",
-        headers={"authorization": f"Bearer {token}"},
-    ) as client:
+    async with caller(service, desk.tenant, "setup.read", "setup.check") as client:
         yield client
     await service.db.close()
 

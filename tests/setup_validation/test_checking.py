@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from setup_validation import checking
+from tests.factories.grounds import until
 from tests.httpkit.peer import peer, reply
-from tests.setup_validation.desk import Desk, found, until
+from tests.setup_validation.desk import Desk, found
 
 EVERYTHING = ("additions", "catalog", "companies")
 

@@ -1,0 +1,54 @@
+"""What tests of a service stand on: its migrated database, a simulator, and waiting for a condition."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import ModuleType
+
+import asyncpg
+
+from connectwise_simulator.serve import serving
+from connectwise_simulator.world import World
+from devstack import provision
+from devstack.passwords import DatabasePasswords
+from devstack.provision import drop_database, provision_database
+from storage.migrations import migrate
+
+PATIENCE = 20.0
+_DELIVERY = ("operation", "coverage", "attempt", "delivery_pause", "site_owner")
+
+
+@asynccontextmanager
+async def migrated(pg: str, label: str, *components: ModuleType) -> AsyncIterator[provision.Database]:
+    """A database with the schema of these components, gone afterwards."""
+    made = await provision_database(pg, f"t{secrets.token_hex(4)}_{label}", DatabasePasswords.random())
+    await migrate(made.owner, components)
+    yield made
+    await drop_database(pg, made.name)
+
+
+@asynccontextmanager
+async def simulated() -> AsyncIterator[tuple[World, str]]:
+    """A simulator without sites, and its address."""
+    world = World()
+    async with serving(world) as url:
+        yield world, url
+
+
+async def cleared(urls: provision.Database, *tables: str) -> None:
+    """Delete what delivery and these tables hold, so that no later test's worker takes up what one has left."""
+    owner = await asyncpg.connect(urls.owner)
+    try:
+        await owner.execute(f"truncate {', '.join((*_DELIVERY, *tables))} cascade")
+    finally:
+        await owner.close()
+
+
+async def until(reached: Callable[[], Awaitable[bool]], said: Callable[[], object] = lambda: "") -> None:
+    """Wait for a condition, with a deadline; `said` tells what was seen last."""
+    ends = time.monotonic() + PATIENCE
+    while not await reached():
+        assert time.monotonic() < ends, f"not within {PATIENCE} s: {said()}"
+        await asyncio.sleep(0.01)
