@@ -66,16 +66,17 @@ def tell(rehearsal: Rehearsal, *, yes: bool) -> bool:
     with show.waiting("mapping customers to agreements") as now:
         mapped = rehearsal.map(now)
     show.say(f"Customers mapped to agreements: {show.plain(mapped)}")
-    found = rehearsal.decided(run)
-    if found["state"] == "needs_approval":
-        story.plan(client, run)
-        if not _approved(yes=yes):
-            show.say(f"Nothing was written. To approve it later: psabridge --tenant {TENANT} runs approve {run}")
-            return False
-        rehearsal.approve(run)
-        found = rehearsal.closed(run)
-    else:
-        with show.waiting("nothing new to write; reading ConnectWise back"):
+    waiting = rehearsal.decided(run)
+    for one in waiting:
+        story.plan(client, one)
+    if waiting and not _approved(yes=yes):
+        show.say("Nothing was written. The same command asks again.")
+        return False
+    for one in waiting:
+        rehearsal.approve(one)
+    ended = {rehearsal.closed(one)["state"] for one in waiting}
+    if run not in waiting:
+        with show.waiting("reading ConnectWise back"):
             rehearsal.read_back(run)
     made = len(rehearsal.additions_made()) - before
     proven = story.tell(client, run)
@@ -83,8 +84,8 @@ def tell(rehearsal: Rehearsal, *, yes: bool) -> bool:
         f"{made} new additions in ConnectWise, by its own count"
         + ("" if made else ": everything in this file had been written before, and nothing is billed twice")
     )
-    holds = proven and found["state"] in ("closed", "closed_with_held")
-    show.say(f"The proof {'holds' if holds else 'DOES NOT HOLD'}; the run is {show.plain(found['state'])}.")
+    holds = proven and ended <= {"closed", "closed_with_held"}
+    show.say(f"The proof {'holds' if holds else 'DOES NOT HOLD'}.")
     return holds
 
 

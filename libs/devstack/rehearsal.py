@@ -19,6 +19,7 @@ from devstack.layout import CHECKOUT
 EXAMPLE = CHECKOUT / "examples" / "partner-center"
 # As the supplier's invoices would say them: each document's lines with tax (examples/README.md).
 TOTALS = ["G093150417=3782.47", "G093150418=1020.86"]
+LINES = 37
 MARKUP = "20"
 FACTS_WITHIN = 90.0
 RUN_WITHIN = 300.0
@@ -106,28 +107,39 @@ class Rehearsal:
         except ApiProblem as problem:
             raise (refused[-1] if refused else problem) from None
 
-    def decided(self, run: str) -> dict[str, Any]:
-        """The run, when every line that the mappings concern is ready, written, ignored or held for another reason."""
+    def decided(self, run: str) -> list[str]:
+        """The runs that wait for approval, when every line of the file is ready, written, ignored or held for good.
+
+        Lines that an earlier import brought and nobody approved belong to that import's run.
+        """
         with (EXAMPLE / "mappings.csv").open(newline="") as rows:
             mapped = {row["customer_id"] for row in csv.DictReader(rows)}
 
         def waits(line: dict[str, Any]) -> bool:
             known = line["customer_key"].rpartition(":")[2] in mapped
-            return line["state"] == "received" or (line["reason"] in _ON_THEIR_WAY and known)
+            return line["state"] in ("received", "queued") or (line["reason"] in _ON_THEIR_WAY and known)
 
-        def settled() -> bool | None:
-            return None if any(map(waits, self.client.pages(_LINES, run=run))) else True
+        def settled() -> list[dict[str, Any]] | None:
+            lines = self._lines(run)
+            return None if not lines or any(map(waits, lines)) else lines
 
         with show.waiting("deciding where each line goes"):
-            self.client.until(settled, FACTS_WITHIN)
+            lines = self.client.until(settled, FACTS_WITHIN)
+        waiting = sorted({line["run_id"] for line in lines if line["state"] == "ready"})
+        for one in waiting:
+            self.client.until(lambda one=one: self._needs_approval(one), RUN_WITHIN)  # type: ignore[misc]
+        return waiting
 
-        def decided() -> dict[str, Any] | None:
-            found = followed(self.client, run, Until.APPROVAL, RUN_WITHIN)
-            # A run that the mappings have just freed may still say how it stood before.
-            freed = any(line["state"] == "ready" for line in self.client.pages(_LINES, run=run))
-            return None if freed and found["state"] != "needs_approval" else found
+    def _lines(self, run: str) -> list[dict[str, Any]]:
+        """Every line of the run's documents, whichever run brought it; none until all of them are there."""
+        documents = self.client.get("/v1/invoice-push/proof", run=run)["documents"]
+        lines = [line for one in documents for line in self.client.pages(_LINES, document=one["document_id"])]
+        return lines if len(documents) == len(TOTALS) and len(lines) == LINES else []
 
-        return self.client.until(decided, RUN_WITHIN)
+    def _needs_approval(self, run: str) -> bool | None:
+        # A run that the mappings have just freed may still say how it stood before.
+        found = followed(self.client, run, Until.APPROVAL, RUN_WITHIN)
+        return True if found["state"] == "needs_approval" else None
 
     def approve(self, run: str) -> None:
         """Have the ready lines written."""
@@ -139,6 +151,7 @@ class Rehearsal:
 
     def read_back(self, run: str) -> list[dict[str, Any]]:
         """Have ConnectWise read back now, and what it holds on each agreement."""
+        self.closed(run)  # a run is known a moment after its import
         asked = time.time()
         self.client.post(f"/v1/sync-workflow/runs/{run}/reconcile")
 

@@ -1,6 +1,7 @@
 """The main job, end to end, on every service as a process of its own."""
 
 import asyncio
+import io
 
 import pytest
 
@@ -23,6 +24,21 @@ async def test_a_file_becomes_additions_with_proof_and_again_adds_nothing(
     assert await asyncio.to_thread(demo.tell, rehearsal, yes=True)
     assert "0 new additions in ConnectWise" in capsys.readouterr().out
     assert len(await asyncio.to_thread(rehearsal.additions_made)) == ADDITIONS
+
+
+@pytest.mark.requirement("R103")
+async def test_who_declines_is_asked_again_the_next_time(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = io.StringIO("n\n")
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    assert not await asyncio.to_thread(demo.tell, rehearsal, yes=False)
+    assert "Nothing was written" in capsys.readouterr().out
+    assert await asyncio.to_thread(rehearsal.additions_made) == []
+
+    assert await asyncio.to_thread(demo.tell, rehearsal, yes=True)
+    assert f"{ADDITIONS} new additions in ConnectWise" in capsys.readouterr().out
 
 
 @pytest.mark.requirement("R103")
