@@ -25,14 +25,13 @@ FACTS_WITHIN = 90.0
 RUN_WITHIN = 300.0
 
 _LINES = "/v1/invoice-push/lines"
-_BEING_MADE = "catalog item being made"
 # What the lines of a mapped customer are held for while facts of other services are still on their way.
 _ON_THEIR_WAY = {
     "customer not mapped",
     "agreement not known",
     "no ConnectWise connection",
     "no program for this source",
-    _BEING_MADE,
+    "catalog item being made",
 }
 _CREATED = 201
 _CONFLICT = 409

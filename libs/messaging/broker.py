@@ -111,7 +111,6 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._db = db
         self._consumer = consumer
         self._backoff = 0.0
-        self._assigned_at: float | None = None
         self._unassigned_since = time.monotonic()
         self._busy_since = time.monotonic()
         self.group = group

@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
@@ -19,7 +17,7 @@ from invoice_push.store import Due
 from messaging import Fact, copies, outbox
 from servicekit import Passes
 from storage import Transaction
-from tenancy import connection, program, setup
+from tenancy import connection, program
 
 log = structlog.get_logger()
 
@@ -95,14 +93,12 @@ class _Known:
         items: dict[str, CatalogItemLinked],
         *,
         connected: bool,
-        today: date,
     ) -> None:
         self._programs = programs
         self._mappings = mappings
         self._agreements = agreements
         self._items = items
         self._connected = connected
-        self._today = today
 
     @classmethod
     async def read(cls, tx: Transaction, tenant_id: TenantId, page: Sequence[Line]) -> "_Known":
@@ -113,14 +109,12 @@ class _Known:
             tx, topics.AGREEMENTS, tenant_id, sorted({str(mapping.agreement_id) for mapping in mappings.values()})
         )
         items = await copies.some(tx, topics.CATALOG_ITEMS, tenant_id, sorted({line.product_key for line in page}))
-        checked = await setup(tx, tenant_id)
         return cls(
             programs={source: await program(tx, tenant_id, source) for source in {line.source for line in page}},
             mappings=mappings,
             agreements=agreements,
             items=items,
             connected=await connection(tx, tenant_id) is not None,
-            today=_today(checked.time_zone if checked else "UTC"),
         )
 
     def around(self, line: Line) -> Surroundings:
@@ -137,15 +131,7 @@ class _Known:
             target=Target(mapping.agreement_id, mapping.go_live) if mapping else None,
             agreement=agreement_of(agreement) if agreement else None,
             item=item_of(item) if item else None,
-            today=self._today,
         )
-
-
-def _today(zone: str) -> date:
-    try:
-        return datetime.now(ZoneInfo(zone)).date()
-    except (ZoneInfoNotFoundError, ValueError):
-        return datetime.now(UTC).date()
 
 
 async def _report(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> None:

@@ -69,6 +69,5 @@ def around(**changes: Any) -> Surroundings:
         target=Target(1, date(2026, 10, 1)),
         agreement=agreement(),
         item=item(),
-        today=date(2026, 11, 7),
     )
     return replace(usual, **changes)

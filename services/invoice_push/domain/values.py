@@ -152,7 +152,6 @@ class Surroundings:
     target: Target | None
     agreement: Agreement | None
     item: Item | None
-    today: date
 
 
 @dataclass(frozen=True, slots=True)
