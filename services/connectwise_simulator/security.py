@@ -3,8 +3,9 @@
 import base64
 import binascii
 
-from connectwise_simulator.call import Call, Request
+from connectwise_simulator.call import Answer, Call, Request
 from connectwise_simulator.errors import ApiError, forbidden, plain
+from connectwise_simulator.jsonwire import dumps
 from connectwise_simulator.registry import SETUP, Resource
 from connectwise_simulator.roles import FUNCTIONS, SETUP_TABLES, Role
 from connectwise_simulator.schema import Record
@@ -73,7 +74,27 @@ def reaches(call: Call, resource: Resource, granted: str, record: Record) -> boo
     return call.role.sees_type((agreement.get("type") or {}).get("name", ""))
 
 
-def my_security(site: Site, role: Role, member: str) -> list[Record]:
+def my_security(call: Call, _ids: tuple[int, ...]) -> Answer:
+    """The caller's own levels, one row a module function."""
+    return Answer(200, dumps(_my_rows(call.site, call.role, call.actor.member)))
+
+
+def my_security_count(call: Call, _ids: tuple[int, ...]) -> Answer:
+    """How many module functions there are."""
+    return Answer(200, dumps({"count": len(_my_rows(call.site, call.role, call.actor.member))}))
+
+
+def customize_items(call: Call, _ids: tuple[int, ...]) -> Answer:
+    """What a customised role may reach, item by item."""
+    return Answer(200, dumps(_customize_rows(call.role)))
+
+
+def customize_items_count(call: Call, _ids: tuple[int, ...]) -> Answer:
+    """How many items that are."""
+    return Answer(200, dumps({"count": len(_customize_rows(call.role))}))
+
+
+def _my_rows(site: Site, role: Role, member: str) -> list[Record]:
     """The caller's own levels, one row a module function."""
     return [
         {
@@ -96,7 +117,7 @@ def my_security(site: Site, role: Role, member: str) -> list[Record]:
     ]
 
 
-def customize_items(role: Role) -> list[Record]:
+def _customize_rows(role: Role) -> list[Record]:
     """What a customised role may reach, item by item; a role that is not customised has no rows [assumed]."""
     items = [("SystemTableSetup", SETUP_TABLES[table]) for table in sorted(role.setup_tables or ())]
     items += [("FinanceAgreements", name) for name in sorted(role.agreement_types or ())]

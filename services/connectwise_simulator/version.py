@@ -1,0 +1,28 @@
+"""The versions of the API that this site speaks."""
+
+import re
+
+from connectwise_simulator.call import Request
+from connectwise_simulator.errors import plain
+
+CURRENT = (2026, 11)
+_OLDEST = (2024, 1)  # superseded models stay about twelve months; ours stay longer [assumed]
+_OLDER_MODELS = (2025, 1)
+_ASKED = re.compile(r"version\s*=\s*\"?([^\s;,\"]+)", re.IGNORECASE)
+
+
+def asks_for_newer(request: Request) -> bool:
+    """Whether the asked version is newer than 2025.1; no version means the latest. Refuses unknown versions."""
+    match = _ASKED.search(request.headers.get("accept", ""))
+    if match is None:
+        return True
+    year, _, number = match[1].partition(".")
+    version = (int(year[:4]), int(number[:4])) if year.isdigit() and number.isdigit() else (0, 0)
+    if not _OLDEST <= version <= CURRENT:
+        raise plain(
+            400,
+            "ConnectWiseApi",
+            f"The HTTP resource that matches the request URI '{request.url}' does not support the API version "
+            f"'{match[1]}'.",
+        )
+    return version > _OLDER_MODELS
