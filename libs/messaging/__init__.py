@@ -1,6 +1,6 @@
 """Kafka, done once: consume, outbox, relay, copies of facts, dead letters, progress."""
 
-from messaging import copies, dead_letters, outbox
+from messaging import copies, dead_letters, outbox, restores
 from messaging.broker import LossySubscriberError, Subscriptions
 from messaging.consume import Consumer, ConsumerPausedError, Handler, PoisonError, resume
 from messaging.outbox import Fact
@@ -22,6 +22,7 @@ __all__ = [
     "copies",
     "dead_letters",
     "outbox",
+    "restores",
     "resume",
     "upkeep",
 ]

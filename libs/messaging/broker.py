@@ -15,7 +15,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from prometheus_client import Gauge
 
 from messaging.consume import Consumer, offsets
-from messaging.records import Record
+from messaging.records import Record, group_of
 from storage import Database, is_lost_connection
 
 log = structlog.get_logger()
@@ -74,7 +74,7 @@ class Subscriptions:
             logger=None,
         )
         self.readers = [
-            _Reader(db, self._broker, f"{group}.{consumer.topic.name}", consumer, session_seconds)
+            _Reader(db, self._broker, group_of(group, consumer.topic.name), consumer, session_seconds)
             for consumer in consumers
         ]
         refuse_lossy(self._broker)

@@ -52,3 +52,8 @@ def next_offsets(records: Sequence[Record]) -> dict[int, int]:
     for record in records:
         after[record.partition] = max(after.get(record.partition, 0), record.offset + 1)
     return after
+
+
+def group_of(group: str, topic: str) -> str:
+    """The consumer group of one topic: each has its own, so that one that backs off holds no other up."""
+    return f"{group}.{topic}"

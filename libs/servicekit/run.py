@@ -14,12 +14,13 @@ import uvicorn
 import uvloop
 from pydantic import ValidationError
 
-from messaging import Relay, Subscriptions, copies, upkeep
+from messaging import Relay, Subscriptions, copies, restores, upkeep
 from servicekit import logs, tracing
 from servicekit.edge import build_app
 from servicekit.service import Service
 from servicekit.settings import ServiceSettings
 from storage import is_lost_connection
+from storage.installation import Watch
 from storage.migrations import MigrationError, migrate, require_schema
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -185,9 +186,12 @@ class _Process:
             try:
                 await require_schema(service.settings.database_url.get_secret_value(), service.components)
                 await service.db.open()
+                async with service.db.all_tenants() as tx:
+                    await Watch(service.settings.installation_id).look(tx)
             except Exception as error:
                 if not is_lost_connection(error):
                     raise
+                await service.db.close()
                 log.warning("database.waiting", error=type(error).__name__)
                 await asyncio.sleep(1)
             else:
@@ -195,13 +199,16 @@ class _Process:
 
     async def _consume(self) -> None:
         service, settings = self._service, self._service.settings
+        group, consumers = f"{settings.group_prefix}{service.name}", service.consumers()
         self._waiting_for = "Kafka"
+        # Before the first record is read again: then PostgreSQL would have caught up.
+        await restores.notice(service.db, settings.kafka, group, [consumer.topic for consumer in consumers])
         self._subscriptions = Subscriptions(
             service.db,
             settings.kafka,
             service.name,
-            f"{settings.group_prefix}{service.name}",
-            service.consumers(),
+            group,
+            consumers,
             session_seconds=settings.session_seconds,
         )
         await self._subscriptions.start()

@@ -12,8 +12,9 @@ from faststream.kafka import KafkaBroker, KafkaRouter
 
 from contracts.envelope import Event
 from contracts.values import TenantId
-from messaging import LossySubscriberError, broker, copies, resume
-from storage import Transaction
+from messaging import LossySubscriberError, broker, copies, restores, resume
+from storage import Transaction, installation
+from storage.installation import Watch
 from tests.messaging.conftest import MakeDesk
 from tests.messaging.desk import BLOCKED, Customers, Desk, customer, eventually, headers, new_topic, note, record, send
 
@@ -62,6 +63,48 @@ async def test_reading_starts_where_postgresql_says_and_not_where_kafka_does(
         await tx.execute("update consumed_offset set next_offset = 1")
     async with desk.reading(desk.consumer(topic), group=group):
         await desk.noted_are("A", "B", "C")
+
+
+async def test_kafka_ahead_of_postgresql_counts_as_one_restore(desk: Desk, topic: Customers, tenant: str) -> None:
+    group = f"g-{tenant}"
+
+    async def restored() -> int:
+        async with desk.db.all_tenants() as tx:
+            await Watch("here").look(tx)
+        await restores.notice(desk.db, desk.kafka, group, [topic])
+        async with desk.db.all_tenants() as tx:
+            return (await installation.read(tx)).restores
+
+    assert await restored() == 0
+    await sent(desk, topic, tenant, "A", "B", "C")
+    async with desk.reading(desk.consumer(topic), group=group):
+        await desk.noted_are("A", "B", "C")
+    assert await restored() == 0
+    async with desk.db.all_tenants() as tx:
+        await tx.execute("update consumed_offset set next_offset = 1")
+    assert [await restored() for _ in range(2)] == [1, 1]
+    # Read again to the end, then an even older backup.
+    async with desk.db.all_tenants() as tx:
+        await tx.execute("delete from consumed_offset")
+        await tx.execute("delete from offset_ahead")
+    assert await restored() == 2
+
+
+async def test_what_retention_has_passed_over_is_no_restore(desk: Desk, topic: Customers, tenant: str) -> None:
+    await sent(desk, topic, tenant, "A", "B", "C")
+    group = f"g-{tenant}"
+    async with desk.reading(desk.consumer(topic), group=group):
+        await desk.noted_are("A", "B", "C")
+    admin = AIOKafkaAdminClient(bootstrap_servers=desk.kafka)
+    await admin.start()
+    await admin.delete_records({TopicPartition(topic.name, 0): RecordsToDelete(3)})
+    await admin.close()
+    async with desk.db.all_tenants() as tx:
+        await Watch("here").look(tx)
+        await tx.execute("delete from consumed_offset")
+    await restores.notice(desk.db, desk.kafka, group, [topic])
+    async with desk.db.all_tenants() as tx:
+        assert (await installation.read(tx)).restores == 0
 
 
 async def test_a_group_kafka_does_not_know_goes_on_where_postgresql_says(

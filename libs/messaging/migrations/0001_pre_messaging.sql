@@ -16,6 +16,14 @@ create table consumed_offset (
   primary key (topic, partition));
 select shared_table('consumed_offset');
 
+-- Where Kafka's own offset was found ahead of ours, which only a restored database explains: counted once.
+create table offset_ahead (
+  topic text,
+  partition int,
+  committed bigint not null,
+  primary key (topic, partition));
+select shared_table('offset_ahead');
+
 -- The newest version of each key of a compacted topic; an older one is ignored.
 create table entity_seen (
   tenant_id text,

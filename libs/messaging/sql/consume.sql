@@ -41,3 +41,13 @@ select topic, reason, paused_at from consumer_pause order by topic
 
 -- name: resume_consumer
 delete from consumer_pause where topic = $1
+
+-- name: notice_ahead
+-- Partitions whose offset in Kafka is newly found ahead of what PostgreSQL can account for.
+insert into offset_ahead (topic, partition, committed)
+select $1, partition, committed
+from unnest($2::int[], $3::bigint[], $4::bigint[]) as kafka (partition, committed, accounted)
+where committed > accounted
+on conflict (topic, partition) do update set committed = excluded.committed
+where offset_ahead.committed < excluded.committed
+returning partition
