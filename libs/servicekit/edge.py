@@ -16,7 +16,8 @@ from servicekit.access import Caller, allow, refuse_unguarded
 from servicekit.paging import Page, Paging
 from servicekit.problems import Problem
 from servicekit.service import Service
-from storage import Transaction
+from storage import Transaction, installation
+from storage.installation import Installation
 
 
 async def _transaction(request: Request, caller: Caller) -> AsyncIterator[Transaction]:
@@ -55,6 +56,7 @@ def build_app(
     app.state.public_key = public_key
     app.state.stopping = stopping
     app.state.resources = service.resources
+    app.state.installation_id = service.settings.installation_id
     app.state.consumers = {consumer.topic.name: consumer for consumer in service.consumers()}
     problems.install(app)
     app.include_router(service.router, prefix=f"/v1/{service.name}")
@@ -128,6 +130,19 @@ async def replay_dead_letter(request: Request, tx: Tx, letter_id: int) -> DeadLe
         raise Problem(409, "paused", str(error)) from error
     except ValueError as error:
         raise Problem(422, "still_wrong", f"the handler refuses it as before: {error}"[:1000]) from error
+
+
+@operators.get("/installation", dependencies=[allow("installation.read")])
+async def show_installation(tx: Tx) -> Installation:
+    """Whose this service's database is, and whether it was found to be a restored one."""
+    return await installation.read(tx)
+
+
+@operators.post("/installation/adopt", dependencies=[allow("installation.adopt")])
+async def adopt_installation(request: Request, tx: Tx) -> Installation:
+    """Make a cloned database this installation's own; what writes to a peer then reads everything back first."""
+    await installation.adopt(tx, request.app.state.installation_id)
+    return await installation.read(tx)
 
 
 @operators.post("/consumers/{topic}/resume", dependencies=[allow("operate")])

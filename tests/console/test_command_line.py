@@ -335,6 +335,22 @@ async def test_status_says_no_while_a_service_is_not_ready(psabridge: Run) -> No
     assert {one["service"]: one["ready"] for one in json.loads((await psabridge("status", "--json")).stdout)}["console"]
 
 
+async def test_adopt_asks_first_and_then_adopts_what_is_foreign(at: Console, psabridge: Run) -> None:
+    own = {"id": "here", "foreign_to": "", "restores": 0, "restored_because": ""}
+    for one in (await at.ask("GET", "/v1/console/status")).json()["items"]:
+        at.services.answers["GET", f"/v1/{one['service']}/installation"] = own
+    place = "/v1/invoice-push/installation"
+    at.services.answers["GET", place] = own | {"id": "the original", "foreign_to": "here"}
+    at.services.answers["POST", f"{place}/adopt"] = own
+    refused = await psabridge("adopt", given="n\n")
+    assert (refused.exit_code, "the original" in refused.output) == (1, True)
+    assert ("POST", f"{place}/adopt") not in [asked[:2] for asked in at.services.asked]
+    adopted = await psabridge("adopt", "--yes")
+    # One of the services of these tests is down: it is named, and the answer is no.
+    assert (adopted.exit_code, "nobody-listens does not answer" in adopted.stdout) == (1, True)
+    assert ("POST", f"{place}/adopt") in [asked[:2] for asked in at.services.asked]
+
+
 async def test_topics_are_those_of_the_registry(psabridge: Run) -> None:
     assert "billing.invoice-lines.v1" in (await psabridge("topics")).stdout
 

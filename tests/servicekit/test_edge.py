@@ -113,6 +113,24 @@ async def test_a_missing_permission_is_named(tiny: Tiny) -> None:
     assert_problem(await tiny.ask("GET", "/v1/tiny/dead-letters"), 403, "forbidden")
 
 
+async def test_a_cloned_database_is_shown_and_adopted_by_who_may(
+    standing: tuple[Tiny, provision.Database], tiny: Tiny
+) -> None:
+    where = "/v1/tiny/installation"
+    for permission in ("wish", "operate"):
+        assert_problem(await tiny.ask("POST", f"{where}/adopt", permissions=(permission,)), 403, "forbidden")
+    urls = standing[1]
+    db = Database(urls.app, urls.all_tenants)
+    await db.open()
+    async with db.all_tenants() as tx:
+        await tx.execute("update installation set id = 'the original', foreign_to = $1", tiny.keys.installation_id)
+    await db.close()
+    shown = (await tiny.ask("GET", where, permissions=("installation.read",))).json()
+    assert (shown["id"], shown["foreign_to"]) == ("the original", tiny.keys.installation_id)
+    adopted = (await tiny.ask("POST", f"{where}/adopt", permissions=("installation.adopt",))).json()
+    assert (adopted["id"], adopted["foreign_to"], adopted["restores"]) == (tiny.keys.installation_id, "", 1)
+
+
 async def test_every_error_is_a_problem(tiny: Tiny) -> None:
     assert_problem(await tiny.ask("GET", "/v1/tiny/nowhere"), 404, "http")
     assert_problem(await tiny.ask("DELETE", "/v1/tiny/wishes"), 405, "http")

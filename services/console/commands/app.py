@@ -23,6 +23,7 @@ app.command()(runs.reconcile)
 app.command()(operating.status)
 app.add_typer(operating.dead_letters, name="dead-letters")
 app.command()(operating.topics)
+app.command()(operating.adopt)
 app.add_typer(access.tenants, name="tenants")
 app.add_typer(access.tokens, name="tokens")
 

@@ -1,4 +1,4 @@
-"""`psabridge status`, `dead-letters` and `topics`: how the services are."""
+"""`psabridge status`, `dead-letters`, `topics` and `adopt`: how the services are."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -45,6 +45,51 @@ def topics(*, json: show.AsJson = False) -> None:
         ["!topic", "told by", "key", ">parts", "kept"],
         [(one["topic"], one["producer"], one["key"], one["partitions"], one["kept"]) for one in found],
     )
+
+
+def adopt(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: show.AsJson = False,
+) -> None:
+    """Make a cloned database this installation's own, so that it may write to ConnectWise.
+
+    Only when the installation it was cloned from no longer writes: two of them would bill twice.
+    """
+    away: list[str] = []
+    with open_client("") as client:
+        foreign = [one for one in _installations(client, away) if one["foreign_to"]]
+        if foreign and not yes:
+            of = ", ".join(sorted({one["id"] for one in foreign}))
+            typer.confirm(f"{len(foreign)} databases belong to installation {of}. Has it stopped for good?", abort=True)
+        adopted = [
+            {"service": one["service"], **client.post(f"/v1/{segment(one['service'])}/installation/adopt")}
+            for one in foreign
+        ]
+    if json:
+        show.as_json({"adopted": adopted, "not_asked": away})
+    else:
+        show.table(
+            "Adopted",
+            ["service", "installation", ">restores"],
+            [(one["service"], one["id"], one["restores"]) for one in adopted],
+        )
+        for name in away:
+            show.say(f"{name} does not answer: its database was not looked at.")
+    if away:
+        raise typer.Exit(NO)
+
+
+def _installations(client: Client, away: list[str]) -> Iterator[dict[str, Any]]:
+    for name in [one["service"] for one in client.get("/v1/console/status")["items"]]:
+        if name == "console":  # writes to nobody
+            continue
+        try:
+            yield {"service": name, **client.get(f"/v1/{segment(name)}/installation")}
+        except ApiProblem as problem:
+            if not problem.may_pass:
+                raise
+            away.append(name)
 
 
 @dead_letters.command("list")

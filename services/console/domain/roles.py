@@ -18,7 +18,7 @@ READING = frozenset(
     }
 )
 # Of the installation, whatever the role: a tenant's token never holds it.
-_INSTALLATION = frozenset({"tenants.write"})
+_INSTALLATION = frozenset({"tenants.write", "installation.read", "installation.adopt"})
 _DAILY = READING | {"billing.import", "setup.check", "mappings.write", "operate"}
 _DECIDING = READING | {"runs.approve", "mappings.write"}
 _SETTING_UP = _DAILY | _DECIDING | {"connections.write", "programs.write"}
