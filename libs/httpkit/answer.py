@@ -1,10 +1,10 @@
 """What a peer answered, read completely."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
-
-import httpx
 
 from httpkit import exact_json
 from httpkit.exact_json import UnreadableJson
@@ -14,10 +14,10 @@ __all__ = ["Answer", "UnreadableJson"]
 
 @dataclass(frozen=True)
 class Answer:
-    """One complete answer."""
+    """One complete answer; the names of `headers` are in lower case."""
 
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     content: bytes
     request_id: str | None = None
     expects_json: bool = True
@@ -29,7 +29,7 @@ class Answer:
         Raises:
             UnreadableJson: empty, truncated, HTML, or anything else that is not JSON.
         """
-        if self.status == httpx.codes.NO_CONTENT:
+        if self.status == HTTPStatus.NO_CONTENT:
             return None
         return exact_json.loads(self.content)
 

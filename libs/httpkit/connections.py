@@ -1,15 +1,17 @@
-"""The connections of a client: httpx in front, aiohttp's pool behind."""
+"""The connections of a client: aiohttp's pool, with everything off that it would do on its own."""
 
 import ssl
 from collections.abc import Mapping
-from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
+from aiohttp.connector import Connection
+from yarl import URL
 
 from httpkit.addresses import AddressPolicy, GuardedResolver
+from httpkit.answer import Answer
 
 _CONNECT_SECONDS = 10.0
 # Shorter than any server keeps idle connections (IIS: 120 s, common proxies: 60 s): a POST on a connection that the
@@ -17,36 +19,118 @@ _CONNECT_SECONDS = 10.0
 _KEEP_ALIVE_SECONDS = 15.0
 
 
-def open_connections(headers: Mapping[str, str], addresses: AddressPolicy, max_connections: int) -> httpx.AsyncClient:
-    """An httpx client on aiohttp's pool, which opens nothing before its first request.
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as it goes out, and the name it has in metrics and logs."""
 
-    httpx's own pool is quadratic in waiting requests: 140 requests/s against 1,700 with 100 connections to a 50 ms
-    server. Redirects, cookies, proxies and .netrc of the environment are off: nothing but what the caller says is sent.
+    method: str
+    url: URL
+    endpoint: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    expects_json: bool = True
+
+    @property
+    def name(self) -> str:
+        """Method and endpoint template."""
+        return f"{self.method} {self.endpoint}"
+
+
+class Connections:
+    """Sends calls and reads their answers, one request for one call; opens nothing before the first.
+
+    Redirects, cookies, proxies and .netrc of the environment are off: nothing but what the caller says is sent.
     """
 
-    def session() -> aiohttp.ClientSession:
-        opened = aiohttp.ClientSession(
+    def __init__(
+        self,
+        *,
+        headers: Mapping[str, str],
+        addresses: AddressPolicy,
+        most: int,
+        largest_body: int,
+        request_id_header: str,
+    ) -> None:
+        self._headers = {"accept-encoding": "gzip, deflate", "accept": "application/json", **headers}
+        self._addresses = addresses
+        self._most = most
+        self._largest_body = largest_body
+        self._request_id_header = request_id_header.lower()
+
+    async def answer_to(self, call: Call) -> Answer:
+        """Send a call and read its answer to the end.
+
+        Raises:
+            aiohttp.ClientConnectorError: no connection was made; nothing was sent.
+            BodyTooLarge: the answer does not end where it should.
+            Exception: of aiohttp or of the operating system; what became of the call is unknown.
+        """
+        async with self._session.request(
+            call.method, call.url, data=call.body, headers=call.headers, allow_redirects=False
+        ) as response:
+            content = bytearray()
+            async for chunk in response.content.iter_any():
+                content += chunk
+                if len(content) > self._largest_body:
+                    raise BodyTooLarge(f"more than {self._largest_body} bytes")
+            headers = _joined(response.headers)
+            return Answer(
+                status=response.status,
+                headers=headers,
+                content=bytes(content),
+                request_id=headers.get(self._request_id_header),
+                expects_json=call.expects_json and call.method != "HEAD",
+            )
+
+    async def aclose(self) -> None:
+        """Close all; a call made later fails."""
+        await self._session.close()
+
+    @cached_property
+    def _session(self) -> aiohttp.ClientSession:
+        """Made by the first call, as aiohttp wants the loop that will be used to be running."""
+        session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=max_connections,
+                limit=self._most,
                 ssl=_tls(),
-                resolver=GuardedResolver(addresses),
+                resolver=GuardedResolver(self._addresses),
                 keepalive_timeout=_KEEP_ALIVE_SECONDS,
             ),
+            headers=self._headers,
+            skip_auto_headers=("content-type", "user-agent"),
+            request_class=_QuietRequest,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         # aiohttp repeats GET, PUT and DELETE on its own when a kept connection breaks. One attempt is one request here;
         # and a connector error of its second try would hide that the first one was sent. There is no public switch.
-        opened._retry_connection = False  # noqa: SLF001
-        return opened
+        session._retry_connection = False  # noqa: SLF001
+        return session
 
-    return httpx.AsyncClient(
-        transport=AiohttpTransport(verify=_tls(), client=session),
-        headers={"accept-encoding": "gzip, deflate", "accept": "application/json", **headers},
-        timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        follow_redirects=False,
-        trust_env=False,
-    )
+
+class BodyTooLarge(Exception):  # noqa: N818 - named by the fact
+    """The peer sends more than we are ready to keep in memory."""
+
+
+class _QuietRequest(aiohttp.ClientRequest):
+    """Goes out only on a connection where nothing has come in since the last answer.
+
+    aiohttp would take what lies there (a late or second answer, a proxy's farewell) for the answer to this request.
+    """
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if conn.protocol is None or conn.protocol.should_close:
+            raise aiohttp.ServerDisconnectedError("The connection holds bytes that answer no call.")
+        return await super().send(conn)
+
+
+def _joined(headers: Mapping[str, str]) -> dict[str, str]:
+    """Each name once, in lower case; what came in several lines is one list, as HTTP reads it (RFC 9110, 5.3)."""
+    joined: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        joined[key] = f"{joined[key]}, {value}" if key in joined else value
+    return joined
 
 
 @cache

@@ -1,7 +1,7 @@
 """One site's call budget, shared by everything in the process that calls the site."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -35,7 +35,8 @@ class Limiter:
         if calls_per_minute < 1 or concurrency < 1:
             raise ValueError("calls_per_minute and concurrency are at least 1")
         self._clock = clock or LoopClock()
-        self._api = api
+        self._waits = metrics.LIMITER_WAIT.labels(api)
+        self._shrinks = metrics.LIMITER_SHRUNK.labels(api)
         self._concurrency = concurrency
         # Bucket and refill of one minute together stay within the limit, hence the bucket is small.
         self._bucket = max(1, calls_per_minute // 50)
@@ -46,7 +47,7 @@ class Limiter:
         self._shrunk_at = float("-inf")
         self._held_until = float("-inf")
         self._running = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()  # oldest first
         self._timer: Timer | None = None
 
     @property
@@ -64,7 +65,7 @@ class Limiter:
         """
         asked = self._clock.now()
         await self._turn(within)
-        metrics.LIMITER_WAIT.labels(self._api).observe(self._clock.now() - asked)
+        self._waits.observe(self._clock.now() - asked)
         try:
             yield
         finally:
@@ -82,27 +83,28 @@ class Limiter:
         if sent_at >= self._shrunk_at:
             self._share = max(_SMALLEST_SHARE, share * _SHRINK)
             self._shrunk_at = now
-            metrics.LIMITER_SHRUNK.labels(self._api).inc()
+            self._shrinks.inc()
         self._held_until = max(self._held_until, now + hold)
         self._tokens = 0.0
         self._refilled_at = self._held_until
         self._serve()
 
     async def _turn(self, within: float) -> None:
+        if not self._waiting and self._take():
+            return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        self._waiting[turn] = None
         self._serve()
         limit = self._clock.call_at(self._clock.now() + within, lambda: self._refuse(turn))
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._running -= 1  # the turn had come when the caller gave up
+                self._give_back()
             raise
         finally:
             limit.cancel()
-            if turn in self._waiting:
-                self._waiting.remove(turn)
+            self._waiting.pop(turn, None)
             self._serve()
 
     def _refuse(self, turn: asyncio.Future[None]) -> None:
@@ -114,18 +116,31 @@ class Limiter:
 
     def _serve(self) -> None:
         """Let out whoever may go, oldest first, and arrange to look again when the next token is there."""
-        self._refill()
-        while self._waiting and self._running < self._concurrency and self._tokens >= 1:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self._tokens -= 1
-                self._running += 1
+        while self._waiting and self._take():
+            turn, _ = self._waiting.popitem(last=False)
+            if turn.done():
+                self._give_back()
+            else:
                 turn.set_result(None)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._waiting and self._running < self._concurrency:
             self._timer = self._clock.call_at(self._next_token(), self._serve)
+
+    def _take(self) -> bool:
+        """Take a token and a place, if there are."""
+        self._refill()
+        if self._tokens < 1 or self._running >= self._concurrency or self._clock.now() < self._held_until:
+            return False
+        self._tokens -= 1
+        self._running += 1
+        return True
+
+    def _give_back(self) -> None:
+        """What a caller took who left without a call is for the next one."""
+        self._tokens = min(float(self._bucket), self._tokens + 1)
+        self._running -= 1
 
     def _refill(self) -> None:
         now = self._clock.now()

@@ -8,6 +8,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,8 +33,12 @@ class Asked:
 class Peer:
     url: str
     asked: list[Asked] = field(default_factory=list)
-    connections: int = 0
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
     was_asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def connections(self) -> int:
+        return len(self.writers)
 
 
 Behaviour = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
@@ -75,6 +80,28 @@ def bytes_then_close(content: bytes) -> Behaviour:
     return behave
 
 
+def written(content: bytes) -> Behaviour:
+    """Write exactly these bytes and keep the connection."""
+
+    async def behave(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(content)
+        await writer.drain()
+
+    return behave
+
+
+def dripped(content: bytes) -> Behaviour:
+    """Write a byte every hundredth of a second, from the start again at the end."""
+
+    async def behave(_: Asked, writer: asyncio.StreamWriter) -> None:
+        for byte in cycle(content):
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    return behave
+
+
 async def reset(_: Asked, writer: asyncio.StreamWriter) -> None:
     """Reset the connection, as a crashed peer or a firewall does."""
     _abort(writer)
@@ -99,7 +126,7 @@ async def peer(
     serving: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there.connections += 1
+        there.writers.append(writer)
         if (task := asyncio.current_task()) is not None:
             serving[task] = writer
         try:

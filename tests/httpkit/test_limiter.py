@@ -1,11 +1,14 @@
 import asyncio
+from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from httpkit import Limiter, NotAdmitted, Outcome
+from httpkit.clock import sleep
 from tests.httpkit.turned_clock import TurnedClock, settle
 
 NEVER = 1_000_000.0
@@ -18,7 +21,9 @@ class Callers:
         self._limiter = limiter
         self._clock = clock
         self.let_out: list[tuple[float, int]] = []
+        self.most_at_once = 0
         self.tasks: list[asyncio.Task[None]] = []
+        self._running = 0
 
     def come(self, count: int, *, within: float = NEVER, busy: float = 0.0) -> None:
         self.tasks += [asyncio.create_task(self._call(len(self.tasks) + n, within, busy)) for n in range(count)]
@@ -26,10 +31,17 @@ class Callers:
     async def _call(self, number: int, within: float, busy: float) -> None:
         async with self._limiter.admitted(within):
             self.let_out.append((self._clock.now(), number))
-            if busy:
-                done = asyncio.Event()
-                self._clock.call_at(self._clock.now() + busy, done.set)
-                await done.wait()
+            self._running += 1
+            self.most_at_once = max(self.most_at_once, self._running)
+            try:
+                if busy:
+                    await sleep(self._clock, busy)
+            finally:
+                self._running -= 1
+
+    @property
+    def order(self) -> list[int]:
+        return [number for _, number in self.let_out]
 
     async def leave(self) -> None:
         for task in self.tasks:
@@ -38,31 +50,67 @@ class Callers:
 
 
 def busiest_minute(times: Sequence[float]) -> int:
-    return max((sum(start <= time < start + 60 for time in times) for start in times), default=0)
+    """The most calls in any 60 seconds; `times` is in order."""
+    return max((bisect_left(times, start + 60) - index for index, start in enumerate(times)), default=0)
 
 
-@given(
-    per_minute=st.integers(1, 400),
-    arrivals=st.lists(st.tuples(st.floats(0, 40), st.integers(1, 120)), min_size=1, max_size=12),
+@dataclass(frozen=True)
+class Step:
+    """What happens at the site, and the time until the next step."""
+
+    come: int
+    busy: float
+    leave: int
+    throttled: float | None
+    pause: float
+
+
+steps = st.builds(
+    Step,
+    come=st.sampled_from([0, 1, 3, 40, 120]),
+    busy=st.sampled_from([0.0, 0.0, 0.3, 20.0]),
+    leave=st.integers(0, 12),
+    throttled=st.none() | st.sampled_from([0.0, 1.0, 30.0]),
+    pause=st.sampled_from([0.0, 0.01, 1.0, 15.0, 61.0, 400.0]),
 )
-async def test_no_minute_has_more_calls_than_the_limit(per_minute: int, arrivals: list[tuple[float, int]]) -> None:
+
+
+@settings(max_examples=60)
+@given(per_minute=st.integers(1, 300), concurrency=st.sampled_from([1, 4, 1000]), story=st.lists(steps, max_size=12))
+async def test_whatever_happens_no_minute_has_more_calls_than_the_limit_and_nobody_is_overtaken_or_forgotten(
+    per_minute: int, concurrency: int, story: list[Step]
+) -> None:
+    """Bursts, idle times, slow calls, callers that give up while waiting or calling, and 429s, in any order."""
+    clock = TurnedClock()
+    limiter = Limiter(per_minute, concurrency=concurrency, clock=clock)
+    callers = Callers(limiter, clock)
+    for step in story:
+        callers.come(step.come, busy=step.busy)
+        await settle()
+        for task in [task for task in callers.tasks if not task.done()][1 : 2 * step.leave : 2]:
+            task.cancel()
+        if step.throttled is not None:
+            limiter.throttled(sent_at=clock.now(), retry_after=step.throttled)
+        await clock.turn(step.pause)
+    for _ in range(200):  # longer than the slowest of these sites needs for all who wait
+        if all(task.done() for task in callers.tasks):
+            break
+        await clock.turn(300)
+    assert busiest_minute([time for time, _ in callers.let_out]) <= per_minute
+    assert callers.most_at_once <= concurrency
+    assert callers.order == sorted(callers.order)
+    assert all(task.done() for task in callers.tasks)
+
+
+@pytest.mark.parametrize("per_minute", [1, 2, 60, 100, 333, 1000])
+async def test_busy_site_is_called_nearly_as_often_as_it_may_be_and_never_more(per_minute: int) -> None:
     clock = TurnedClock()
     callers = Callers(Limiter(per_minute, concurrency=1000, clock=clock), clock)
-    for pause, count in arrivals:
-        callers.come(count)
-        await clock.turn(pause)
-    await clock.turn(90)
+    callers.come(3 * per_minute)
+    await clock.turn(121)
     await callers.leave()
+    assert len(callers.let_out) >= int(0.97 * 2 * per_minute)
     assert busiest_minute([time for time, _ in callers.let_out]) <= per_minute
-
-
-async def test_the_limit_is_nearly_used() -> None:
-    clock = TurnedClock()
-    callers = Callers(Limiter(600, concurrency=1000, clock=clock), clock)
-    callers.come(3000)
-    await clock.turn(120)
-    await callers.leave()
-    assert len(callers.let_out) >= 0.97 * 2 * 600
 
 
 async def test_callers_are_served_in_the_order_they_came() -> None:
@@ -71,7 +119,7 @@ async def test_callers_are_served_in_the_order_they_came() -> None:
     callers.come(30, busy=1.5)
     await clock.turn(120)
     await callers.leave()
-    assert [number for _, number in callers.let_out] == list(range(30))
+    assert callers.order == list(range(30))
 
 
 async def test_no_more_than_the_cap_at_once() -> None:
@@ -108,20 +156,69 @@ async def test_caller_that_gives_up_leaves_its_place() -> None:
     await settle()
     callers.tasks[1].cancel()
     await clock.turn(1.0)
-    assert [number for _, number in callers.let_out] == [0, 2]
+    assert callers.order == [0, 2]
     await callers.leave()
 
 
 async def test_caller_cancelled_as_its_turn_comes_gives_it_back() -> None:
+    clock = TurnedClock()
+    limiter = Limiter(60, concurrency=1, clock=clock)
+    callers = Callers(limiter, clock)
+    async with limiter.admitted(NEVER):
+        callers.come(2)
+        await clock.turn(5)
+    callers.tasks[0].cancel()  # its turn has come, with the only token there is, and it does not know yet
+    await settle()
+    assert callers.order == [1]
+
+
+async def test_caller_that_has_just_given_up_is_not_let_out() -> None:
+    clock = TurnedClock()
+    limiter = Limiter(60, concurrency=1, clock=clock)
+    callers = Callers(limiter, clock)
+    async with limiter.admitted(NEVER):
+        callers.come(2)
+        await clock.turn(5)
+        callers.tasks[0].cancel()
+    await settle()
+    assert callers.order == [1]
+
+
+async def test_turn_that_is_given_back_while_the_site_is_quiet_waits() -> None:
     clock = TurnedClock()
     limiter = Limiter(6000, concurrency=1, clock=clock)
     callers = Callers(limiter, clock)
     async with limiter.admitted(NEVER):
         callers.come(2)
         await settle()
-    callers.tasks[0].cancel()
-    await clock.turn(1)
-    assert [number for _, number in callers.let_out] == [1]
+    callers.tasks[0].cancel()  # its turn has come, and it does not know yet
+    limiter.throttled(sent_at=clock.now(), retry_after=30.0)
+    await clock.turn(29)
+    assert callers.order == []
+    await clock.turn(2)
+    assert callers.order == [1]
+
+
+async def test_idle_site_has_saved_only_a_small_burst() -> None:
+    clock = TurnedClock()
+    callers = Callers(Limiter(600, concurrency=1000, clock=clock), clock)
+    callers.come(1)
+    await clock.turn(3600)
+    callers.come(100)
+    await settle()
+    assert len(callers.let_out) == 1 + 12
+    await callers.leave()
+
+
+async def test_throttled_site_leaves_the_others_alone() -> None:
+    clock = TurnedClock()
+    throttled, other = Limiter(600, clock=clock), Limiter(600, clock=clock)
+    callers = Callers(other, clock)
+    throttled.throttled(sent_at=clock.now(), retry_after=30.0)
+    callers.come(5)
+    await settle()
+    assert len(callers.let_out) == 5
+    assert other.share == 1.0
 
 
 async def test_throttled_site_is_left_alone_and_then_called_at_half_the_rate() -> None:

@@ -1,45 +1,21 @@
 """What a call is certain of, on real sockets: the one table that exactly-once rests on (architecture, section 4)."""
 
 import asyncio
+import gzip
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from httpkit import AddressPolicy, ApiError, Breaker, HttpClient, Limiter, Outcome, RetryPolicy
-from tests.httpkit.peer import Behaviour, Peer, bytes_then_close, in_turn, peer, reply, reset, silence
-
-LOOPBACK = AddressPolicy(allow_plain_loopback=True)
-QUICK = RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.002)
-UNLIMITED = 100_000
-
-
-def client(url: str, **options: object) -> HttpClient:
-    settings: dict[str, object] = {
-        "limiter": Limiter(UNLIMITED),
-        "deadline": 5.0,
-        "addresses": LOOPBACK,
-        "retry": QUICK,
-        "breaker": Breaker(failures=1000),
-    }
-    return HttpClient(url, **{**settings, **options})  # type: ignore[arg-type]  # options of the constructor
-
-
-async def failure(http: HttpClient, method: str = "POST", **options: object) -> ApiError:
-    with pytest.raises(ApiError) as caught:
-        await http.request(method, "/additions", json={"quantity": 1}, **options)  # type: ignore[arg-type]
-    return caught.value
-
-
-@asynccontextmanager
-async def talking_to(behaviour: Behaviour, **options: object) -> AsyncIterator[tuple[Peer, HttpClient]]:
-    async with peer(behaviour) as there, client(there.url, **options) as http:
-        yield there, http
+from httpkit import Limiter, Outcome
+from httpkit.connections import BodyTooLarge
+from tests.httpkit.caller import UNLIMITED, client, failure, talking_to
+from tests.httpkit.peer import Asked, Behaviour, bytes_then_close, dripped, peer, reply, reset, silence, written
+from tests.httpkit.turned_clock import TurnedClock
 
 
 def closed_port() -> int:
@@ -90,6 +66,14 @@ async def test_handshake_that_does_not_end_is_ambiguous() -> None:
         assert (await failure(http)).outcome is Outcome.AMBIGUOUS
 
 
+async def test_reset_in_the_handshake_is_not_sent() -> None:
+    async with (
+        peer(reply(), reset_on_connect=True) as there,
+        client(there.url.replace("http:", "https:")) as http,
+    ):
+        assert (await failure(http)).outcome is Outcome.NOT_SENT
+
+
 async def test_reset_on_connect_is_ambiguous() -> None:
     async with peer(reply(), reset_on_connect=True) as there, client(there.url) as http:
         assert (await failure(http)).outcome is Outcome.AMBIGUOUS
@@ -100,23 +84,6 @@ async def test_reset_after_the_request_was_read_is_ambiguous() -> None:
         error = await failure(http)
     assert (error.outcome, error.code) == (Outcome.AMBIGUOUS, "answer_lost")
     assert len(there.asked) == 1
-
-
-async def test_reset_of_a_kept_connection_is_ambiguous_and_not_repeated() -> None:
-    async with talking_to(in_turn(reply(201, {}), reset)) as (there, http):
-        await http.request("POST", "/additions", json={})
-        error = await failure(http)
-    assert error.outcome is Outcome.AMBIGUOUS
-    assert len(there.asked) == 2
-
-
-async def test_one_attempt_of_a_put_is_one_request() -> None:
-    """aiohttp on its own would send it again on a new connection."""
-    async with talking_to(in_turn(reply(200, {}), reset)) as (there, http):
-        await http.request("PUT", "/additions", json={})
-        error = await failure(http, "PUT", attempts=1)
-    assert error.outcome is Outcome.AMBIGUOUS
-    assert len(there.asked) == 2
 
 
 @pytest.mark.parametrize(
@@ -154,10 +121,67 @@ async def test_answer_without_end_is_cut_off_and_ambiguous() -> None:
         assert (await failure(http)).outcome is Outcome.AMBIGUOUS
 
 
-async def test_silence_is_ambiguous_after_the_deadline() -> None:
-    async with talking_to(silence, deadline=0.2) as (_, http):
+async def test_small_answer_that_grows_when_unpacked_is_cut_off() -> None:
+    packed = gzip.compress(b" " * 5_000_000 + b"{}")
+    async with talking_to(reply(201, raw=packed, headers={"content-encoding": "gzip"}), max_body=1_000_000) as (
+        _,
+        http,
+    ):
+        error = await failure(http)
+    assert error.outcome is Outcome.AMBIGUOUS
+    assert isinstance(error.__cause__, BodyTooLarge)
+
+
+HEAD = b"HTTP/1.1 201 Created\r\n"
+
+
+async def dripping_body(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    writer.write(HEAD + b"content-length: 10000\r\n\r\n")
+    await dripped(b" ")(asked, writer)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [silence, written(HEAD), dripped(HEAD + b"a: " + b"b" * 10_000), dripping_body],
+    ids=["no answer", "half a head", "slow head", "slow body"],
+)
+async def test_peer_that_stalls_is_ambiguous_after_the_deadline(behaviour: Behaviour) -> None:
+    async with talking_to(behaviour, deadline=0.2) as (_, http):
         error = await failure(http)
     assert (error.outcome, error.code) == (Outcome.AMBIGUOUS, "deadline_passed")
+
+
+async def test_peer_that_vanished_is_ambiguous_after_the_deadline() -> None:
+    """The connection is made by the kernel, the request leaves, and nobody is there to read or to refuse it."""
+    with socket.create_server(("127.0.0.1", 0)) as vanished:
+        async with client(f"http://127.0.0.1:{vanished.getsockname()[1]}", deadline=0.2) as http:
+            error = await failure(http)
+    assert (error.outcome, error.code) == (Outcome.AMBIGUOUS, "deadline_passed")
+
+
+async def test_waiting_for_the_limiter_is_part_of_the_deadline() -> None:
+    clock = TurnedClock()
+    limiter = Limiter(UNLIMITED, concurrency=1, clock=clock)
+    async with talking_to(silence, limiter=limiter, clock=clock, deadline=30.0) as (there, http):
+        async with limiter.admitted(0):
+            call = asyncio.create_task(failure(http))
+            await clock.turn(29.8)
+            assert there.asked == []
+        async with asyncio.timeout(10):
+            error = await call
+    assert (error.outcome, error.code) == (Outcome.AMBIGUOUS, "deadline_passed")
+
+
+@pytest.mark.parametrize("early", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"])
+async def test_early_word_is_not_the_answer(early: bytes) -> None:
+    async with talking_to(written(early + HEAD + b"content-length: 8\r\n\r\n" + b'{"id":1}')) as (_, http):
+        answer = await http.request("POST", "/additions", json={})
+    assert (answer.status, answer.json) == (201, {"id": 1})
+
+
+async def test_change_of_protocol_is_ambiguous() -> None:
+    async with talking_to(written(b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n")) as (_, http):
+        assert (await failure(http)).outcome is Outcome.AMBIGUOUS
 
 
 @pytest.mark.parametrize(
@@ -188,13 +212,15 @@ async def test_status_has_its_outcome(status: int, outcome: Outcome) -> None:
     assert len(there.asked) == 1
 
 
-async def test_redirect_is_an_answer_and_is_not_followed() -> None:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirect_is_an_answer_and_credentials_do_not_follow_it(status: int) -> None:
     async with (
         peer(reply(200, {})) as elsewhere,
-        peer(reply(302, raw=b"", headers={"location": elsewhere.url})) as there,
+        peer(reply(status, raw=b"", headers={"location": elsewhere.url})) as there,
         client(there.url, headers={"authorization": "Basic c2VjcmV0"}) as http,
     ):
-        await failure(http, "GET")
+        error = await failure(http, "GET")
+    assert (error.outcome, error.status) == (Outcome.AMBIGUOUS, status)
     assert len(there.asked) == 1
     assert elsewhere.connections == 0
 
@@ -220,44 +246,6 @@ async def test_throttled_answer_names_its_code_as_error_and_its_wait() -> None:
     assert (error.code, error.retry_after) == ("ConnectWiseAPI", 30.0)
 
 
-@pytest.mark.parametrize("behaviour", [reply(500, {}), reply(429, {}, headers={"retry-after": "0"}), reset])
-async def test_post_is_never_sent_twice(behaviour: Behaviour) -> None:
-    async with talking_to(behaviour) as (there, http):
-        await failure(http)
-        with pytest.raises(ValueError, match="a POST exactly one"):
-            await http.request("POST", "/additions", attempts=2)
-    assert len(there.asked) == 1
-
-
-async def test_safe_call_is_repeated_until_it_succeeds() -> None:
-    async with talking_to(in_turn(reply(503, {}), reset, reply(200, {"id": 1}))) as (there, http):
-        answer = await http.request("GET", "/agreements")
-    assert answer.json == {"id": 1}
-    assert len(there.asked) == 3
-
-
-async def test_safe_call_with_one_attempt_is_sent_once() -> None:
-    async with talking_to(reply(503, {})) as (there, http):
-        await failure(http, "GET", attempts=1)
-    assert len(there.asked) == 1
-
-
-async def test_refusals_are_not_repeated() -> None:
-    async with talking_to(reply(400, {})) as (there, http):
-        await failure(http, "GET")
-    assert len(there.asked) == 1
-
-
-async def test_cancelled_call_frees_its_place() -> None:
-    limiter = Limiter(UNLIMITED, concurrency=1)
-    async with talking_to(in_turn(silence, reply(200, {})), limiter=limiter) as (there, http):
-        call = asyncio.create_task(http.request("GET", "/agreements"))
-        await there.was_asked.wait()
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
-        assert (await http.request("GET", "/agreements")).status == 200
-
-
 async def test_decimals_travel_exactly() -> None:
     async with talking_to(reply(201, raw=b'{"unitPrice": 17.600000, "quantity": 3}')) as (there, http):
         answer = await http.request("POST", "/additions", json={"unitPrice": Decimal("17.600000")})
@@ -270,11 +258,37 @@ async def test_query_arrives_as_it_was_given() -> None:
     async with talking_to(reply(200, {})) as (there, http):
         await http.request("GET", "/agreements", params={"conditions": every, "pageSize": 5})
     assert there.asked[0].query == {"conditions": every, "pageSize": "5"}
-    assert "+" not in there.asked[0].target
+    assert there.asked[0].target == f"/agreements?conditions={quote(every, safe='')}&pageSize=5"
+
+
+@pytest.mark.parametrize("path", ["additions", "//elsewhere", "/a?b", "/a#b", "/a b", "/a\r\nx: y", "/ä"])
+async def test_path_that_could_be_read_as_something_else_is_refused(path: str) -> None:
+    async with talking_to(reply()) as (there, http):
+        with pytest.raises(ValueError, match="a path is absolute"):
+            await http.request("GET", path)
+    assert there.connections == 0
+
+
+async def test_header_in_several_lines_is_one_list() -> None:
+    content = b'HTTP/1.1 200 OK\r\nLink: <a>; rel="first"\r\nlink: <b>; rel="next"\r\ncontent-length: 2\r\n\r\n{}'
+    async with talking_to(written(content)) as (_, http):
+        answer = await http.request("GET", "/agreements")
+    assert answer.headers["link"] == '<a>; rel="first", <b>; rel="next"'
+
+
+async def test_nothing_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login a password b")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with talking_to(reply(200, {})) as (there, http):
+        await http.request("GET", "/agreements")
+    assert set(there.asked[0].headers) == {"host", "accept", "accept-encoding"}
 
 
 async def test_cookies_are_not_kept() -> None:
-    async with talking_to(reply(200, {}, headers={"set-cookie": "a=b; Path=/"})) as (there, http):
+    behaviour = reply(200, {}, headers={"set-cookie": "a=b; Path=/"})
+    async with peer(behaviour) as there, client(there.url.replace("127.0.0.1", "localhost")) as http:
         await http.request("GET", "/agreements")
         await http.request("GET", "/agreements")
     assert "cookie" not in there.asked[1].headers
