@@ -23,7 +23,7 @@ from devstack.state import State
 hypothesis.settings.register_profile("psabridge", deadline=None)
 hypothesis.settings.load_profile("psabridge")
 
-pytest_plugins = ["tests.plugins.requirements"]
+pytest_plugins = ["tests.plugins.requirements", "tests.openapi.plugin"]
 
 MARKERS = {"pg": "postgres", "database": "postgres", "kafka": "kafka", "stack": "stack"}
 RUNS = CHECKOUT / ".devstack" / "test"

@@ -5,16 +5,19 @@ The key is the method and the path below `/apis/3.0/`, in lower case, with `{}` 
 
 from collections.abc import Callable
 
-from connectwise_simulator import security, system
+from connectwise_simulator import audit, copying, invoicing, recap, system
 from connectwise_simulator.call import Answer, Call
 
 Action = Callable[[Call, tuple[int, ...]], Answer]
 
 ACTIONS: dict[tuple[str, str], Action] = {
+    ("POST", "finance/agreements/{}/invoice"): invoicing.generate,
+    ("POST", "finance/agreements/{}/copy"): copying.copy,
+    ("GET", "finance/agreementrecap"): recap.recaps,
+    ("GET", "finance/agreementrecap/{}"): recap.recap,
+    ("GET", "finance/agreements/{}/recurringparameters/{}"): recap.recurring_parameters,
+    ("GET", "system/audittrail"): audit.trail,
+    ("GET", "system/audittrail/count"): audit.count,
     ("GET", "system/info"): system.info,
-    ("GET", "system/mysecurity"): security.my_security,
-    ("GET", "system/mysecurity/count"): security.my_security_count,
-    ("GET", "system/mysecurity/customizeitems"): security.customize_items,
-    ("GET", "system/mysecurity/customizeitems/count"): security.customize_items_count,
 }
 ADDRESSES_OF_ACTIONS = frozenset(path for _, path in ACTIONS)

@@ -3,10 +3,17 @@
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from connectwise_simulator.agreements import ENDED, judge, next_invoice_day
+from connectwise_simulator import ledger
+from connectwise_simulator.agreements import (
+    ENDED,
+    cycle_of,
+    first_day,
+    last_billed,
+    last_day,
+    next_invoice_day,
+)
 from connectwise_simulator.clock import civil, day_of
 from connectwise_simulator.errors import FieldError
-from connectwise_simulator.periods import Period, period_of
 from connectwise_simulator.schema import Record
 from connectwise_simulator.site import Site
 
@@ -28,7 +35,7 @@ def defaults(site: Site, record: Record) -> Record:
         "unitCost": item.get("cost", Decimal(0)),
         "taxableFlag": item.get("taxableFlag", False),
         "effectiveDate": civil(site.clock.today()),
-        "sequenceNumber": Decimal(len(site.tables["additions"].children(record["agreementId"])) + 1),
+        "sequenceNumber": Decimal(site.tables["additions"].number_of(record["agreementId"]) + 1),
     }
 
 
@@ -37,8 +44,8 @@ def computed(site: Site, record: Record) -> Record:
     agreement = site.find("agreements", record["agreementId"]) or {}
     item = site.referred("catalog", record["product"]) or {}
     days = {name: f"{record[name][:10]}T00:00:00Z" for name in DATES if record.get(name)}
-    quantity, price, cost = (record.get(n) or Decimal(0) for n in ("quantity", "unitPrice", "unitCost"))
-    billed = quantity - (record.get("lessIncluded") or Decimal(0))
+    price, cost = (record.get(n) or Decimal(0) for n in ("unitPrice", "unitCost"))
+    billed = billed_quantity(site, record)
     values: Record = {
         **days,
         "description": item.get("description"),
@@ -48,16 +55,16 @@ def computed(site: Site, record: Record) -> Record:
         "extCost": billed * cost,
         "margin": billed * price - billed * cost,
         "agreementStatus": agreement.get("agreementStatus"),
-        "additionStatus": _status(record, site.clock.today()),
+        "additionStatus": _status(record, agreement, site.clock.today()),
         "prorateCurrentPeriodFlag": False,
         "proratePrice": None,
         "prorateCost": None,
         "extendedProratePrice": None,
         "extendedProrateCost": None,
     }
-    share = _partial_share(site, agreement, {**record, **days})
-    if share is not None:
-        unit_price, unit_cost = (_rounded(site, amount * share) for amount in (price, cost))
+    part = _part_of_period(site, agreement, {**record, **days})
+    if part is not None:
+        unit_price, unit_cost = (prorated(site, amount, *part) for amount in (price, cost))
         values |= {
             "prorateCurrentPeriodFlag": True,
             "proratePrice": unit_price,
@@ -85,10 +92,36 @@ def problems(site: Site, record: Record, before: Record | None) -> list[FieldErr
     return found
 
 
+def billed_quantity(site: Site, record: Record) -> Decimal:
+    """Quantity without what is included; more included than there is bills nothing (knob)."""
+    quantity, included = (record.get(name) or Decimal(0) for name in ("quantity", "lessIncluded"))
+    billed: Decimal = quantity - included
+    if billed < 0 <= quantity and not site.knobs.included_beyond_quantity_is_credited:
+        return Decimal(0)
+    return billed
+
+
+def prorated(site: Site, amount: Decimal, days: int, of: int) -> Decimal:
+    """A unit amount for a part of a period: by days, rounded half up to the knob's digits; a whole period is exact."""
+    if days == of:
+        return amount
+    return (amount * days / of).quantize(Decimal(1).scaleb(-site.knobs.proration_digits), ROUND_HALF_UP)
+
+
+def billable(site: Site, agreement: Record, record: Record) -> tuple[date, date] | None:
+    """First and last day the addition is billed for, `date.max` where no end is in sight; None where there are none."""
+    effective, cancelled, first = record.get("effectiveDate"), record.get("cancelledDate"), first_day(agreement)
+    first = max(first, day_of(effective)) if effective else first
+    last = min(last_billed(site, cancelled) if cancelled else date.max, last_day(site, agreement) or date.max)
+    return (first, last) if first <= last else None
+
+
 def was_invoiced(site: Site, record: Record) -> bool:
-    """Whether the addition lies in a period that its agreement has invoiced."""
+    """Whether the addition is on an invoice, or lies in a period that its agreement has invoiced."""
     agreement = site.find("agreements", record["agreementId"]) or {}
     uninvoiced_from = next_invoice_day(site, agreement)
+    if ledger.lines_of_addition(site, record.get("id", 0)):
+        return True
     return uninvoiced_from is not None and day_of(record["effectiveDate"]) < uninvoiced_from
 
 
@@ -115,37 +148,27 @@ def _date_problems(site: Site, agreement: Record, record: Record) -> list[FieldE
     return [FieldError("InvalidField", ALREADY_INVOICED, "effectiveDate")]
 
 
-def _status(record: Record, today: date) -> str:
+def _status(record: Record, agreement: Record, today: date) -> str:
+    """By its own dates; nothing of an ended agreement goes on [assumed: the status knows Expired, additions do not]."""
+    if agreement.get("agreementStatus") in ENDED:
+        return str(agreement["agreementStatus"])
     effective, cancelled = (record.get(name) for name in DATES)
     if cancelled and day_of(cancelled) < today:
         return "Cancelled"
     return "Inactive" if effective and day_of(effective) > today else "Active"
 
 
-def _partial_share(site: Site, agreement: Record, record: Record) -> Decimal | None:
-    """Days covered / days of the first period where the agreement prorates and less than all is covered."""
-    if not agreement.get("prorateFlag") or not record.get("effectiveDate"):
+def _part_of_period(site: Site, agreement: Record, record: Record) -> tuple[int, int] | None:
+    """Days covered of the first period, and its days, where the agreement prorates and less than all is covered."""
+    if not agreement.get("prorateFlag") or agreement.get("billOneTimeFlag") or not record.get("effectiveDate"):
         return None
-    judging = judge(site, agreement)  # a child follows its parent's cycle (B8)
-    cycle = site.referred("billingCycles", judging.get("billingCycle")) or {}
+    cycle = cycle_of(site, agreement)  # a child follows its parent's cycle (B8)
+    if cycle is None:
+        return None
     first = day_of(record["effectiveDate"])
-    start = judging.get("billStartDate") or judging.get("startDate") or record["effectiveDate"]
-    base = judging.get("invoicingCycle", "CalendarYear")
-    period = period_of(first, cycle.get("billingOptions", ""), base, day_of(start))
-    if period is None:
-        return None
-    covered = _covered_days(site, period, first, record.get("cancelledDate"))
-    return None if covered == period.days else Decimal(covered) / period.days
-
-
-def _covered_days(site: Site, period: Period, first: date, cancelled: str | None) -> int:
+    period = cycle.period(first)
     last = period.last
-    if cancelled and day_of(cancelled) <= last:
-        last = day_of(cancelled)
-        if not site.knobs.cancelled_day_is_billed:
-            return max((last - first).days, 0)
-    return max((last - first).days + 1, 0)
-
-
-def _rounded(site: Site, amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal(1).scaleb(-site.knobs.proration_digits), ROUND_HALF_UP)
+    if record.get("cancelledDate"):
+        last = min(last, last_billed(site, record["cancelledDate"]))
+    covered = max((last - first).days + 1, 0)
+    return None if covered == period.days else (covered, period.days)

@@ -2,11 +2,12 @@
 
 import re
 import uuid
+from urllib.parse import quote
 
-from connectwise_simulator import resources, rules, security, version
+from connectwise_simulator import daily, members, resources, security, version
 from connectwise_simulator.actions import ACTIONS, ADDRESSES_OF_ACTIONS
-from connectwise_simulator.call import Answer, Call, Request
-from connectwise_simulator.errors import ApiError, not_found
+from connectwise_simulator.call import PLAIN_JSON, Answer, Call, Request
+from connectwise_simulator.errors import ApiError, not_found, plain
 from connectwise_simulator.jsonwire import dumps, error_text
 from connectwise_simulator.registry import ADDRESSES, route
 from connectwise_simulator.site import Actor, Site
@@ -28,7 +29,7 @@ def company_info(sites: dict[str, Site], path: str) -> Answer | None:
         return None
     site = sites.get(match[1].lower())
     if site is None:
-        return Answer(200, "null")
+        return Answer(200, "null", content_type=PLAIN_JSON)
     info = {
         "CompanyName": site.name,
         "Codebase": site.codebase,
@@ -37,7 +38,7 @@ def company_info(sites: dict[str, Site], path: str) -> Answer | None:
         "CompanyID": site.company_id,
         "IsCloud": str(site.is_cloud),
     }
-    return Answer(200, dumps(info))
+    return Answer(200, dumps(info), content_type=PLAIN_JSON)
 
 
 def answer(sites: dict[str, Site], request: Request, actor: Actor) -> Answer:
@@ -64,15 +65,29 @@ def _answer(sites: dict[str, Site], request: Request, actor: Actor) -> Answer:
     if site is None:
         # Without a site there are no knobs to ask: the usual refusal.
         raise security.refused(401)
+    if site.knobs.needs_tls and request.scheme != "https":
+        raise plain(403, "Security", "SSL is required.")  # the status is not in any source [assumed]
     key = security.key_of(site, request)
-    actor.member = key.public
+    actor.member = members.member_of(site, key)["identifier"]
     match = _BASE.fullmatch(request.path)
-    if match is None or match["codebase"].lower() not in (site.codebase, "v4_6_release/"):
+    if match is None:
         raise not_found("The resource")
+    if match["codebase"].lower() not in (site.codebase, "v4_6_release/"):
+        return _elsewhere(site, request, match)
+    site.origin = request.origin
     newer = version.asks_for_newer(request)
-    rules.new_day(site)
-    call = Call(request, site, actor, site.roles[key.role], newer)
+    daily.new_day(site)
+    call = Call(request, site, actor, key, members.role_of(site, key), newer)
     return _routed(call, match["rest"])
+
+
+def _elsewhere(site: Site, request: Request, match: re.Match[str]) -> Answer:
+    """What the codebase of another release is answered."""
+    if site.knobs.old_codebase == "not_found":
+        raise not_found("The resource")
+    query = f"?{request.query}" if request.query else ""
+    there = f"{request.origin}/{site.codebase}apis/3.0/{quote(match['rest'])}{query}"
+    return Answer(302, headers=[("location", there)])
 
 
 def _routed(call: Call, rest: str) -> Answer:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from connectwise_simulator.roles import Role
-from connectwise_simulator.site import Actor, Site
+from connectwise_simulator.site import Actor, Key, Site
 
-JSON = "application/json; charset=utf-8"
+JSON = "application/vnd.connectwise.com+json; charset=utf-8"  # as the published document declares every answer
+PLAIN_JSON = "application/json; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,22 @@ class Request:
     query: str
     headers: dict[str, str]
     body: bytes
+    scheme: str = "http"
+
+    @property
+    def root(self) -> str:
+        """What links in answers begin with, under the codebase that every site answers to."""
+        return f"{self.origin}/v4_6_release/apis/3.0"
 
     @property
     def url(self) -> str:
         """The address the client used, without the query: Link headers start with it."""
-        return f"http://{self.headers.get('host', '')}{self.path}"
+        return self.origin + self.path
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host, as the client wrote it."""
+        return f"{self.scheme}://{self.headers.get('host', '')}"
 
 
 @dataclass(slots=True)
@@ -32,6 +44,7 @@ class Call:
     request: Request
     site: Site
     actor: Actor
+    key: Key
     role: Role
     newer: bool  # asked for a version after 2025.1
     query: dict[str, str] = field(init=False)

@@ -50,6 +50,15 @@ def civil(day: date) -> str:
     return f"{day.isoformat()}T00:00:00Z"
 
 
+def is_day(text: str) -> bool:
+    """Whether `day_of` can read it."""
+    try:
+        day_of(text)
+    except ValueError:
+        return False
+    return True
+
+
 def day_of(text: str) -> date:
     """The civil date of a carried text."""
     return date.fromisoformat(text[:10])

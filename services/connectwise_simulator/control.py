@@ -3,27 +3,35 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from json import JSONDecodeError
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connectwise_simulator import members, roles, statements
+from connectwise_simulator.daily import new_day
+from connectwise_simulator.door import DoorOrder
 from connectwise_simulator.errors import ApiError
 from connectwise_simulator.faults import FaultOrder
+from connectwise_simulator.image import knobs_image
 from connectwise_simulator.jsonwire import dumps, loads
-from connectwise_simulator.rules import new_day, rewrite
+from connectwise_simulator.registry import TABLES
+from connectwise_simulator.rules import give_role, rewrite
 from connectwise_simulator.scenario import ScenarioError, read_scenario
 from connectwise_simulator.seeding import add_sites
-from connectwise_simulator.site import Actor, Key, Site
+from connectwise_simulator.site import CODEBASE, Actor, Key, Knobs, Site
 from connectwise_simulator.values import Reading
 from connectwise_simulator.world import World
 
 Handler = Callable[[Request], Awaitable[Response]]
 MOST_EFFECTS = 1000
+MOST_DELIVERIES = 1000
+KNOBS = TypeAdapter(Knobs)
 
 
 class _Order(BaseModel):
@@ -44,6 +52,26 @@ class LatencyOrder(_Order):
     """Milliseconds before every API answer."""
 
     ms: float = Field(ge=0, le=600_000)
+
+
+class SettingsOrder(_Order):
+    """What changes at a site while it is used: its release, as in the night of an upgrade, and any of its knobs."""
+
+    codebase: str | None = Field(default=None, pattern=CODEBASE)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class PaceOrder(_Order):
+    """How fast callbacks wait: 1 is real seconds."""
+
+    pace: float = Field(gt=0, le=1)
+
+
+class DuplicateOrder(_Order):
+    """A record that somebody in the office enters once more, marker and all."""
+
+    table: str
+    id: int
 
 
 class KeyOrder(_Order):
@@ -86,11 +114,18 @@ def control_app(world: World) -> Starlette:
         ("GET", "/calls", steering.calls),
         ("DELETE", "/calls", steering.forget_calls),
         ("POST", "/latency", steering.latency),
+        ("POST", "/door", steering.shut_door),
+        ("GET", "/callbacks", steering.callbacks),
+        ("POST", "/callbacks", steering.pace_callbacks),
         ("GET", "/sites", sites.sites),
         ("POST", "/sites", sites.new_sites),
         ("DELETE", "/sites/{company}", sites.drop_site),
         ("POST", "/sites/{company}/keys", sites.keys),
         ("POST", "/sites/{company}/edit", sites.edit),
+        ("POST", "/sites/{company}/duplicate", sites.duplicate),
+        ("POST", "/sites/{company}/settings", sites.settings),
+        ("GET", "/sites/{company}/invoices", sites.invoices),
+        ("GET", "/sites/{company}/agreements/{agreement}/next-invoice", sites.next_invoice),
     )
     handlers = {ValidationError: _invalid, ScenarioError: _unreadable, ApiError: _unreadable, _Refused: _refused}
     return Starlette(
@@ -164,6 +199,23 @@ class _Steering(_Control):
         self.world.latency = order.ms / 1000
         return _json(200, {"ms": int(order.ms)})
 
+    async def shut_door(self, request: Request) -> Response:
+        order = await _read(DoorOrder, request)
+        if not self.world.shut(order):
+            raise _Refused(409, "the port is not open")
+        return _json(202, order.model_dump(mode="json") | {"seconds": Decimal(str(order.seconds))})
+
+    async def callbacks(self, request: Request) -> Response:
+        query = request.query_params
+        after, limit = (_whole(query.get(name, default)) for name, default in (("after", "0"), ("limit", "1000")))
+        found = self.world.callbacks.after(after, min(limit, MOST_DELIVERIES), query.get("site"))
+        return _json(200, {"deliveries": [delivery.view() for delivery in found]})
+
+    async def pace_callbacks(self, request: Request) -> Response:
+        order = await _read(PaceOrder, request)
+        self.world.callbacks.pace = order.pace
+        return _json(200, {"pace": Decimal(str(order.pace))})
+
 
 class _Sites(_Control):
     """Sites, their keys, and edits from the office."""
@@ -174,7 +226,7 @@ class _Sites(_Control):
         )
 
     async def new_sites(self, request: Request) -> Response:
-        document = read_scenario((await request.body()).decode(), "request")
+        document = read_scenario(await request.body(), "request")
         taken = [s.company_id for s in document.sites if self.world.site(s.company_id)]
         if taken:
             raise _Refused(409, f"there is a site {taken[0]} already")
@@ -190,17 +242,22 @@ class _Sites(_Control):
         site = self.site_of(request.path_params["company"])
         order = await _read(KeyOrder, request)
         key = site.keys.get(order.public)
-        if order.role is not None and order.role not in site.roles:
+        role = None if order.role is None else roles.named(site.roles, order.role)
+        if order.role is not None and role is None:
             raise _Refused(422, f"there is no role {order.role}; there are {', '.join(site.roles)}")
+        if key is None and order.private is None:
+            raise _Refused(422, "a new key needs its private key")
+        actor = Actor("office", "KEY", request.url.path)
         if key is None:
-            if order.private is None:
-                raise _Refused(422, "a new key needs its private key")
-            key = site.keys[order.public] = Key(order.public, order.private, order.role or "admin")
-        key.role = order.role or key.role
+            member = give_role(site, actor, order.public, role or roles.READY_MADE["admin"], None)
+            key = site.keys[order.public] = Key(order.public, order.private or "", member["id"])
+        elif role is not None:
+            give_role(site, actor, order.public, role, members.member_of(site, key))
+        self.world.history.told(actor.effects, "office")
         key.private = order.private or key.private
         key.revoked = key.revoked if order.revoked is None else order.revoked
         self.world.journal.note("key", site.company_id, asdict(key))
-        return _json(200, {"public": key.public, "role": key.role, "revoked": key.revoked})
+        return _json(200, {"public": key.public, "role": members.role_of(site, key).name, "revoked": key.revoked})
 
     async def edit(self, request: Request) -> Response:
         site = self.site_of(request.path_params["company"])
@@ -220,6 +277,40 @@ class _Sites(_Control):
         written = rewrite(site, actor, order.table, before, values)
         self.world.history.told(actor.effects, "office")
         return _json(200, written)
+
+    async def invoices(self, request: Request) -> Response:
+        site = self.site_of(request.path_params["company"])
+        agreement = request.query_params.get("agreement")
+        return _json(200, statements.invoices(site, None if agreement is None else _whole(agreement)))
+
+    async def next_invoice(self, request: Request) -> Response:
+        site = self.site_of(request.path_params["company"])
+        agreement = site.find("agreements", _whole(request.path_params["agreement"]))
+        if agreement is None:
+            raise _Refused(404, f"there is no agreement {request.path_params['agreement']}")
+        return _json(200, statements.upcoming(site, agreement))
+
+    async def duplicate(self, request: Request) -> Response:
+        site = self.site_of(request.path_params["company"])
+        order = await _read(DuplicateOrder, request)
+        table = site.tables.get(order.table)
+        record = table.get(order.id) if table else None
+        if table is None or record is None:
+            raise _Refused(404, f"there is no {order.table} {order.id}")
+        if TABLES[order.table].unique:
+            raise _Refused(422, f"no two {order.table} may have the same {TABLES[order.table].unique[0]}")
+        actor = Actor("office", "DUPLICATE", request.url.path)
+        written = site.put(actor, order.table, None, {**record, "id": table.next_id()})
+        site.told(actor, "office")
+        return _json(201, written)
+
+    async def settings(self, request: Request) -> Response:
+        site = self.site_of(request.path_params["company"])
+        order = await _read(SettingsOrder, request)
+        site.knobs = KNOBS.validate_python({**asdict(site.knobs), **order.options})
+        site.codebase = order.codebase or site.codebase
+        self.world.journal.note("settings", site.company_id, site.codebase, knobs_image(site.knobs))
+        return _json(200, {"codebase": site.codebase, "options": knobs_image(site.knobs)})
 
 
 class _Refused(Exception):  # noqa: N818 - a refusal of ours, answered with its status

@@ -1,12 +1,14 @@
 """From the wire to the sites and back, with the faults in between."""
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 from connectwise_simulator import api, wire
 from connectwise_simulator.call import Answer, Request
+from connectwise_simulator.callbacks import signing_key
+from connectwise_simulator.door import DoorOrder
 from connectwise_simulator.errors import FORBIDDEN_TEXT, plain
-from connectwise_simulator.faults import Apply, Effect, Fault, Tell
+from connectwise_simulator.faults import Afterwards, Apply, Effect, Fault, Tell
 from connectwise_simulator.jsonwire import dumps, error_text, loads
 from connectwise_simulator.registry import route
 from connectwise_simulator.security import credentials
@@ -18,7 +20,18 @@ LARGEST_BODY = 5_000_000
 WRONG_BY = 1_000_000
 HTML = "text/html; charset=utf-8"
 PROXY_PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1><hr>edge proxy</body></html>"
+NO_JSON = "Your request has been accepted."
+FOREIGN = {"serialNumber": "SOMEBODY-ELSES-MARKER", "integrationXRef": "SOMEBODY-ELSES-MARKER"}
+TIMEOUT_TEXT = "A timeout has occured. Please try again."
+POOL_TEXT = "Timeout expired.  The timeout period elapsed prior to obtaining a connection from the pool."
 PHRASES = {200: "Just a moment...", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
+
+
+_DOORS: dict[Afterwards | None, Literal["refuse", "reset", "silent"]] = {
+    Afterwards.PORT_REFUSES: "refuse",
+    Afterwards.PORT_RESETS: "reset",
+    Afterwards.PORT_IS_SILENT: "silent",
+}
 
 
 class Edge:
@@ -33,7 +46,7 @@ class Edge:
         if request is None:
             await _send(send, Answer(413, error_text(plain(413, "ConnectWiseApi", "The body is too large.").body)))
             return
-        found = api.company_info(self._world.sites, request.path)
+        found = api.company_info(self._world.sites, request.path) or signing_key(self._world.sites, request.path)
         if found is not None:
             await _send(send, found)
             return
@@ -42,8 +55,14 @@ class Edge:
         rest = api.rest_of(request.path) or ""
         given = credentials(request)
         site = given[0].lower() if given else ""
+        home = self._world.sites.get(site)
         # Only known companies are counted by name: a stranger must not fill memory with invented ones.
-        self._world.calls[site if site in self._world.sites else "", request.method, route(rest)[0]] += 1
+        self._world.calls["" if home is None else site, request.method, route(rest)[0]] += 1
+        if home is not None and home.knobs.calls_per_minute is not None:
+            seconds = self._world.rates.wait(home, home.knobs.calls_per_minute)
+            if seconds:
+                await _send(send, _too_many(seconds))
+                return
         fault = self._world.faults.striking(site, request.method, rest)
         actor = Actor("", request.method, request.path)
         if fault is None:
@@ -67,6 +86,10 @@ class Edge:
         if effect.tell is Tell.TRUTH_LATE:
             await asyncio.sleep(fault.order.delay)
         self._told(actor, await line.tell(effect, fault, truth))
+        if effect.afterwards in _DOORS:
+            seconds, connections = fault.order.delay, fault.order.connections
+            mode = _DOORS[effect.afterwards]
+            self._world.shut(DoorOrder(mode=mode, seconds=seconds, connections=connections))
 
     def _applied(self, request: Request, actor: Actor) -> Answer:
         """The site's answer; what it changed is kept before anybody hears of it."""
@@ -113,32 +136,60 @@ class _Line:
         if effect.tell is Tell.SILENCE:
             await wire.departure(self._receive)
             return "silence"
+        if effect.tell is Tell.GARBAGE:
+            await wire.babble(self._scope, self._receive)
+            return "garbage"
         if effect.tell is Tell.ERROR or truth is None:
             await _send(self._send, _error(effect, fault))
             return effect.status
+        return await self._answer(effect, truth)
+
+    async def _answer(self, effect: Effect, truth: Answer) -> int | str:
+        """The site's answer or what is left of it."""
         if effect.tell is Tell.TRUNCATED:
             await _send(self._send, truth, share=0.5)
             await wire.cut(self._scope, self._receive)
             return "truncated"
+        if effect.tell in (Tell.EMPTY, Tell.NOT_JSON):
+            body = "" if effect.tell is Tell.EMPTY else NO_JSON
+            await _send(self._send, Answer(truth.status, body, truth.headers, truth.content_type))
+            return str(effect.tell.value)
         if effect.tell is Tell.WRONG_ID:
             truth = _with_wrong_id(truth)
+        elif effect.tell is Tell.FOREIGN_MARKER:
+            truth = _with_foreign_marker(truth)
         await _send(self._send, truth)
+        if effect.afterwards in (Afterwards.SILENT, Afterwards.RESET):
+            wire.forsake(self._scope, and_reset=effect.afterwards is Afterwards.RESET)
         return truth.status
 
 
 def _error(effect: Effect, fault: Fault) -> Answer:
     if effect.html:
         return Answer(effect.status, PROXY_PAGE.format(PHRASES[effect.status]), content_type=HTML)
-    seconds = fault.order.retry_after
+    if effect.status == 429:  # noqa: PLR2004 - the one with a body of its own
+        return _too_many(fault.order.retry_after)
     bodies: dict[int, dict[str, Any]] = {
         401: {"code": "Unauthorized", "message": "The username or password is incorrect.", "errors": None},
         403: {"code": "Security", "message": FORBIDDEN_TEXT, "errors": None},
-        # This body has the key `error` where all others have `code`.
-        429: {"error": "ConnectWiseAPI", "message": f"Too many requests. Please try again in {seconds} seconds."},
-        500: {"code": "ConnectWiseApi", "message": "A timeout has occured. Please try again.", "errors": None},
+        500: {"code": "ConnectWiseApi", "message": POOL_TEXT if effect.pool else TIMEOUT_TEXT, "errors": None},
     }
-    headers = [("retry-after", str(seconds))] if effect.status == 429 else []  # noqa: PLR2004 - as the table above
-    return Answer(effect.status, error_text(bodies[effect.status]), headers)
+    return Answer(effect.status, error_text(bodies[effect.status]))
+
+
+def _too_many(seconds: int) -> Answer:
+    # This body has the key `error` where all others have `code`.
+    body = {"error": "ConnectWiseAPI", "message": f"Too many requests. Please try again in {seconds} seconds."}
+    return Answer(429, error_text(body), [("retry-after", str(seconds))])
+
+
+def _with_foreign_marker(truth: Answer) -> Answer:
+    if truth.record_id is None:
+        return truth
+    body = loads(truth.body)
+    if isinstance(body, dict):
+        body |= {name: marker for name, marker in FOREIGN.items() if name in body}
+    return Answer(truth.status, dumps(body), truth.headers, truth.content_type)
 
 
 def _with_wrong_id(truth: Answer) -> Answer:
@@ -162,7 +213,7 @@ async def _request(scope: Scope, receive: Receive) -> Request | None:
             break
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     query = scope["query_string"].decode("latin-1")
-    return Request(scope["method"], scope["path"], query, headers, body)
+    return Request(scope["method"], scope["path"], query, headers, body, scope["scheme"])
 
 
 async def _send(send: Send, answer: Answer, share: float = 1.0) -> None:

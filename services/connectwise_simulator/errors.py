@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from connectwise_simulator.jsonwire import dumps
+
 FORBIDDEN_TEXT = "You do not have security permission to perform this action."
 
 
@@ -62,7 +64,7 @@ def unconvertible(value: object, type_name: str, path: str) -> ApiError:
     return plain(
         500,
         "ConnectWiseApi",
-        f"Error converting value {value!r} to type '{type_name}'. Path '{path}', line 1, position 1.",
+        f"Error converting value {dumps(value)} to type '{type_name}'. Path '{path}', line 1, position 1.",
     )
 
 

@@ -1,7 +1,8 @@
 """Faults on order: which calls go wrong and how. Seeded, so that the same calls go wrong again.
 
 A rule counts the calls that match its method, path and site; it strikes on exactly the nth (and the `times - 1` after
-it), or with a probability, or on every one. The first rule that strikes wins; the others still count the call.
+it), or with a probability, or on every one, and each strike takes the `burst - 1` calls after it along. The first rule
+that strikes wins; the others still count the call.
 """
 
 import random
@@ -11,7 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Apply(Enum):
@@ -33,6 +34,20 @@ class Tell(Enum):
     SILENCE = "silence"
     TRUNCATED = "truncated"
     WRONG_ID = "wrong id"
+    FOREIGN_MARKER = "foreign marker"
+    EMPTY = "empty"
+    NOT_JSON = "not_json"
+    GARBAGE = "garbage"
+
+
+class Afterwards(Enum):
+    """What becomes of the connection, or of the port, once the client has its answer."""
+
+    SILENT = "connection is silent"
+    RESET = "connection resets"
+    PORT_REFUSES = "port refuses"
+    PORT_RESETS = "port resets"
+    PORT_IS_SILENT = "port is silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,8 @@ class Effect:
     tell: Tell
     status: int = 0
     html: bool = False
+    pool: bool = False  # the other text of a 500
+    afterwards: Afterwards | None = None
 
 
 KINDS = {
@@ -50,31 +67,45 @@ KINDS = {
     "401": Effect(Apply.NEVER, Tell.ERROR, 401),
     "403": Effect(Apply.NEVER, Tell.ERROR, 403),
     "500_before": Effect(Apply.NEVER, Tell.ERROR, 500),
+    "pool_before": Effect(Apply.NEVER, Tell.ERROR, 500, pool=True),
+    "502_before": Effect(Apply.NEVER, Tell.ERROR, 502, html=True),
     "503_before": Effect(Apply.NEVER, Tell.ERROR, 503, html=True),
     "html_before": Effect(Apply.NEVER, Tell.ERROR, 200, html=True),
     "reset_before": Effect(Apply.NEVER, Tell.RESET),
     "silent_before": Effect(Apply.NEVER, Tell.SILENCE),
+    "garbage_before": Effect(Apply.NEVER, Tell.GARBAGE),
     "500_after": Effect(Apply.NOW, Tell.ERROR, 500),
+    "pool_after": Effect(Apply.NOW, Tell.ERROR, 500, pool=True),
     "502_after": Effect(Apply.NOW, Tell.ERROR, 502, html=True),
     "504_after": Effect(Apply.NOW, Tell.ERROR, 504, html=True),
     "html": Effect(Apply.NOW, Tell.ERROR, 200, html=True),
     "reset_after": Effect(Apply.NOW, Tell.RESET),
     "silent_after": Effect(Apply.NOW, Tell.SILENCE),
     "truncated": Effect(Apply.NOW, Tell.TRUNCATED),
+    "garbage": Effect(Apply.NOW, Tell.GARBAGE),
+    "empty": Effect(Apply.NOW, Tell.EMPTY),
+    "not_json": Effect(Apply.NOW, Tell.NOT_JSON),
     "wrong_id": Effect(Apply.NOW, Tell.WRONG_ID),
+    "foreign_marker": Effect(Apply.NOW, Tell.FOREIGN_MARKER),
     "list_lag": Effect(Apply.NOW, Tell.TRUTH),
     "slow": Effect(Apply.AFTER_DELAY, Tell.TRUTH),
     "slow_answer": Effect(Apply.NOW, Tell.TRUTH_LATE),
     "apply_late": Effect(Apply.LATER, Tell.ERROR, 504, html=True),
+    "half_open": Effect(Apply.NOW, Tell.TRUTH, afterwards=Afterwards.SILENT),
+    "stale": Effect(Apply.NOW, Tell.TRUTH, afterwards=Afterwards.RESET),
+    "refused": Effect(Apply.NOW, Tell.TRUTH, afterwards=Afterwards.PORT_REFUSES),
+    "reset_on_connect": Effect(Apply.NOW, Tell.TRUTH, afterwards=Afterwards.PORT_RESETS),
+    "black_hole": Effect(Apply.NOW, Tell.TRUTH, afterwards=Afterwards.PORT_IS_SILENT),
 }
 
+PORT = (Afterwards.PORT_REFUSES, Afterwards.PORT_RESETS, Afterwards.PORT_IS_SILENT)
 _LATE_TELL = {"504": Tell.ERROR, "reset": Tell.RESET, "silence": Tell.SILENCE}
 
 
 class FaultOrder(BaseModel):
     """What `POST /_simulator/faults` takes. Times in seconds; `path` is searched in what follows `/apis/3.0/`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)  # in YAML, 401 is a number
 
     kind: str
     method: str | None = None
@@ -83,9 +114,11 @@ class FaultOrder(BaseModel):
     nth: int | None = Field(default=None, ge=1)
     probability: float | None = Field(default=None, ge=0, le=1)
     times: int | None = Field(default=None, ge=1)
+    burst: int = Field(default=1, ge=1)
     delay: float = Field(default=0.0, ge=0, le=3600)
     retry_after: int = Field(default=30, ge=0)
     tell: Literal["504", "reset", "silence"] = "504"
+    connections: int | None = Field(default=None, ge=1)
     seed: int = 0
 
     @field_validator("kind")
@@ -104,6 +137,15 @@ class FaultOrder(BaseModel):
             raise ValueError(f"not a regular expression: {wrong}") from None
         return path
 
+    @model_validator(mode="after")
+    def _can_be(self) -> "FaultOrder":
+        port = KINDS[self.kind].afterwards in PORT
+        if port and not self.delay:
+            raise ValueError(f"{self.kind} needs `delay`: for how many seconds")
+        if self.connections is not None and (not port or self.kind == "refused"):
+            raise ValueError("`connections` is for reset_on_connect and black_hole: no other kind sees them come")
+        return self
+
 
 class Fault:
     """A rule at work: the order, and how often it matched and struck."""
@@ -113,6 +155,7 @@ class Fault:
         self.order = order
         self.matched = 0
         self.struck = 0
+        self._rest_of_burst = 0
         self._pattern = re.compile(order.path, re.IGNORECASE)
         self._random = random.Random(order.seed)  # noqa: S311 - repeatable on purpose
 
@@ -137,6 +180,10 @@ class Fault:
         """Count one matching call; true if it goes wrong."""
         self.matched += 1
         order = self.order
+        if self._rest_of_burst:
+            self._rest_of_burst -= 1
+            self.struck += 1
+            return True
         if order.nth is not None:
             hit = order.nth <= self.matched < order.nth + (order.times or 1)
         elif order.times is not None and self.struck >= order.times:
@@ -144,6 +191,7 @@ class Fault:
         else:
             hit = order.probability is None or self._random.random() < order.probability
         self.struck += hit
+        self._rest_of_burst = order.burst - 1 if hit else 0
         return hit
 
     def view(self) -> dict[str, object]:

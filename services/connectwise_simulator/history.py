@@ -1,6 +1,6 @@
 """What really happened: an append-only list of every effect, whatever the client was told."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,14 +48,19 @@ class History:
 
     def __init__(self, journal: Journal) -> None:
         self._effects: list[Effect] = []
+        self._of_record: dict[tuple[str, str, int], list[Effect]] = {}
         self._journal = journal
+        self.heard: Callable[[Effect], None] | None = None  # who is told of each new effect
 
     def append(self, **facts: Any) -> Effect:
         """Record one effect."""
         effect = Effect(seq=len(self._effects) + 1, **facts)
         self._effects.append(effect)
+        self._of_record.setdefault((effect.site, effect.table, effect.record_id), []).append(effect)
         # `before` is what the journal's reader has in its table by then.
         self._journal.note("effect", {name: value for name, value in facts.items() if name != "before"})
+        if self.heard is not None:
+            self.heard(effect)
         return effect
 
     def told(self, effects: Sequence[Effect], answer: int | str) -> None:
@@ -68,6 +73,10 @@ class History:
     def effect(self, seq: int) -> Effect:
         """The effect of this number."""
         return self._effects[seq - 1]
+
+    def of_record(self, site: str, table: str, record_id: int) -> Sequence[Effect]:
+        """Everything that happened to one record, the oldest first; found without looking at other effects."""
+        return self._of_record.get((site, table, record_id), ())
 
     def after(self, seq: int, limit: int, site: str | None, table: str | None) -> list[Effect]:
         """Up to `limit` effects with a greater sequence number, of one site or record type if given."""

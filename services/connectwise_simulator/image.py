@@ -14,7 +14,6 @@ from connectwise_simulator.site import Key, Knobs, Site
 
 def image(site: Site) -> Record:
     """All of a site. A clock is kept as its distance from the real time, so it ticks on while nobody runs it."""
-    clients = site.knobs.client_ids
     return {
         "company_id": site.company_id,
         "name": site.name,
@@ -23,7 +22,8 @@ def image(site: Site) -> Record:
         "zone": site.clock.zone.key,
         "ahead": site.clock.ahead,
         "day": site.day.isoformat(),
-        "knobs": {**asdict(site.knobs), "client_ids": _listed(clients)},
+        "since": site.since,
+        "knobs": knobs_image(site.knobs),
         "keys": [asdict(key) for key in site.keys.values()],
         "roles": [_role_image(role) for role in site.roles.values()],
         "tables": {name: {"highest": table.highest, "records": list(table)} for name, table in site.tables.items()},
@@ -32,12 +32,12 @@ def image(site: Site) -> Record:
 
 def site_of(values: Record, history: History, journal: Journal) -> Site:
     """The site that `image` was taken of."""
-    clients = values["knobs"]["client_ids"]
-    knobs = Knobs(**{**values["knobs"], "client_ids": _frozen(clients)})
+    knobs = knobs_of(values["knobs"])
     clock = Clock(values["zone"], moment(values["ahead"]))
     site = Site(values["company_id"], values["name"], clock, history, journal, knobs)
     site.codebase, site.is_cloud = values["codebase"], values["is_cloud"]
     site.day = date.fromisoformat(values["day"])
+    site.since = values["since"]
     site.keys = {key["public"]: Key(**key) for key in values["keys"]}
     site.roles = {role["name"]: _role_of(role) for role in values["roles"]}
     for name, kept in values["tables"].items():
@@ -46,6 +46,16 @@ def site_of(values: Record, history: History, journal: Journal) -> Site:
             table.put(record)
         table.highest = kept["highest"]
     return site
+
+
+def knobs_image(knobs: Knobs) -> Record:
+    """A site's knobs as plain values."""
+    return {**asdict(knobs), "client_ids": _listed(knobs.client_ids)}
+
+
+def knobs_of(values: Record) -> Knobs:
+    """The knobs that `knobs_image` was taken of."""
+    return Knobs(**{**values, "client_ids": _frozen(values["client_ids"])})
 
 
 def moment(ahead: int) -> datetime:

@@ -13,7 +13,7 @@ from typing import Any
 
 from connectwise_simulator.jsonwire import exact_text, exact_value
 
-VERSION = 1
+VERSION = 2
 HEADER = {"journal": "connectwise_simulator", "version": VERSION}
 
 Change = list[Any]  # its kind, then its facts

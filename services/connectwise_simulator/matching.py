@@ -1,7 +1,8 @@
 """A filter tree turned into a test on records of one model.
 
 Comparisons with an absent value hold only for `= null`, as in SQL; absent flags count as false. Texts compare
-without case, `%` and `*` are wildcards of `like`, `[[]` is a literal bracket [assumed: the collation].
+without case [assumed: the collation]; `%` and `*` are wildcards of `like`; `[[]` is a literal bracket everywhere, a
+bare one is taken as it is where nothing is a pattern [assumed].
 """
 
 import operator
@@ -15,17 +16,24 @@ from typing import Any
 from connectwise_simulator.conditions import Both, Comparison, DateLiteral, Expression, Literal, parse
 from connectwise_simulator.errors import ApiError, bad_condition
 from connectwise_simulator.schema import INFO, Field, Kind, Model, Record, members_of
+from connectwise_simulator.tables import Reader, Wanted
 
 Test = Callable[[Record], bool]
-Reader = Callable[[Record], Any]
 
 _ORDER = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_PATTERNS = ("contains", "like")
 _COLLECTIONS = (Kind.REFERENCES, Kind.LIST)
+_INDEXED = ("id", "identifier", "name", "serialnumber", "integrationxref", "vendorsku")  # and every id of a reference
 
 
 def record_test(model: Model, text: str) -> Test:
     """The test for `conditions`."""
     return _compiled(model.name, text, _Names(model))
+
+
+def wanted(model: Model, text: str) -> tuple[Wanted, ...]:
+    """What every record that passes `conditions` has for certain, as far as an index can find it: `=` and `in`."""
+    return _wanted(model.name, text, _Names(model))
 
 
 def child_test(model: Model, text: str) -> Test:
@@ -94,15 +102,39 @@ class _Names:
         if len(rest) > 1:
             raise _unknown(path)
         member = _member(field.reference, rest[0], path)
-        return None, lambda r: (r.get(name) or {}).get(member)
+        return _member_field(member), lambda r: (r.get(name) or {}).get(member)
 
 
+def _member_field(member: str) -> Field | None:
+    """What a member of a reference is compared with; None where only the value tells."""
+    if member.endswith("Flag"):
+        return Field(member, Kind.FLAG)
+    return {"id": _MEMBER_ID, "name": _MEMBER_TEXT, "identifier": _MEMBER_TEXT}.get(member)
+
+
+_MEMBER_ID, _MEMBER_TEXT = Field("id", Kind.INTEGER), Field("name", Kind.TEXT)
 _INFO_FIELDS = {n: Field(n, Kind.DATE if n in ("lastUpdated", "dateEntered") else Kind.TEXT) for n in INFO}
 
 
 @lru_cache(maxsize=512)
 def _compiled(_model: str, text: str, names: _Names) -> Test:
     return _test(parse(text), names)
+
+
+@lru_cache(maxsize=512)
+def _wanted(_model: str, text: str, names: _Names) -> tuple[Wanted, ...]:
+    tree = parse(text)
+    return tuple(
+        Wanted(c.path.lower(), _folded(read), frozenset(_comparable(field, literal, c) for literal in c.literals))
+        for c in (tree.parts if isinstance(tree, Both) else (tree,))
+        if isinstance(c, Comparison) and c.operator in ("=", "in") and not c.negated
+        if c.path.lower() in _INDEXED or c.path.lower().endswith("/id")
+        for field, read in (names(c.path),)
+    )
+
+
+def _folded(read: Reader) -> Reader:
+    return lambda record: _fold(read(record))
 
 
 def _test(tree: Expression, names: Callable[[str], tuple[Field | None, Reader]]) -> Test:
@@ -121,7 +153,7 @@ def _compare(field: Field | None, read: Reader, c: Comparison) -> Test:
         wanted = set(literals)
         return lambda r: (v := _fold(read(r))) is not None and (v in wanted) != c.negated
     [literal] = literals
-    if c.operator in ("contains", "like"):
+    if c.operator in _PATTERNS:
         if not isinstance(literal, str):
             raise bad_condition(f"'{c.operator}' needs a text.")
         pattern = _pattern(f"%{literal}%" if c.operator == "contains" else literal)
@@ -133,7 +165,7 @@ def _compare(field: Field | None, read: Reader, c: Comparison) -> Test:
     if literal is None or isinstance(literal, bool):
         raise bad_condition(f"'{c.operator}' needs a text, a number or a date.")
     holds = _ORDER[c.operator]
-    # A path into a reference has no declared type: values of another type than the literal's do not compare.
+    # Some paths have no declared type: values of another type than the literal's do not compare.
     return lambda r: (
         (v := _fold(read(r))) is not None and isinstance(v, str) == isinstance(literal, str) and holds(v, literal)
     )
@@ -145,7 +177,7 @@ def _comparable(field: Field | None, literal: Literal, c: Comparison) -> Any:
     if isinstance(literal, DateLiteral):
         value: Any = literal.text.lower()
     elif isinstance(literal, str):
-        value = literal.lower()
+        value = literal.lower() if c.operator in _PATTERNS else literal.lower().replace("[[]", "[")
     else:
         value = literal
     if field is None or literal is None:
@@ -157,6 +189,7 @@ def _comparable(field: Field | None, literal: Literal, c: Comparison) -> Any:
         Kind.DATE: ("date",),
         Kind.TEXT: ("string", "date"),
         Kind.CHOICE: ("string",),
+        Kind.REFERENCE: ("null",),
     }.get(field.kind)
     if wanted is not None and given not in wanted:
         raise bad_condition(f"Expected a {wanted[0]} value, not a {given}.")
@@ -221,14 +254,14 @@ def _array(model: Model, path: str) -> str:
     return field.name
 
 
-def _element_reader(model: Model, path: str) -> tuple[None, Reader]:
+def _element_reader(model: Model, path: str) -> tuple[Field | None, Reader]:
     array = _array(model, path)
     member, *more = path.split("/")[1:]
     name = _member(model.fields[array].reference, member.lower(), path)
     if more:
         inner = more[0].lower()
         return None, lambda row: next((v for k, v in (row[array].get(name) or {}).items() if k.lower() == inner), None)
-    return None, lambda row: row[array].get(name)
+    return _member_field(name), lambda row: row[array].get(name)
 
 
 def _custom_reader(path: str) -> tuple[None, Reader]:

@@ -1,4 +1,4 @@
-"""Companies, their statuses and types, and contacts. Field notation: see `schema.model`."""
+"""Companies with their sites and types, and contacts with their communications. Field notation: see `schema.model`."""
 
 from connectwise_simulator.schema import model
 
@@ -57,5 +57,76 @@ CONTACT = model(
     userDefinedField10:text50 companyLocation:>SystemLocationReference
     communicationItems:[]>ContactCommunicationItem types:[]>ContactTypeReference integratorTags:list
     customFields:[]>CustomFieldValue photo:>DocumentReference ignoreDuplicates:flag typeIds:list
+    """,
+)
+
+COMPANY_INFO = model(
+    "CompanyInfo",
+    """
+    id=:int identifier:text name:text territory:>SystemLocationReference defaultContact:>ContactReference
+    phoneNumber:text city:text site:>SiteReference isVendorFlag:flag currency:>CurrencyReference
+    billToCompany:>CompanyReference billingSite:>SiteReference billingContact:>ContactReference
+    billingTerms:>BillingTermsReference taxCode:>TaxCodeReference deletedFlag:flag types:[]>CompanyTypeReference
+    status:>CompanyStatusReference noServiceFlag:flag addressLine1:text addressLine2:text state:text
+    country:>CountryReference zip:text leadFlag:flag faxNumber:text vendorIdentifier:text taxIdentifier:text
+    facebookUrl:text twitterUrl:text linkedInUrl:text
+    """,
+)
+
+COMPANY_SITE = model(
+    "CompanySite",
+    """
+    id=:int name*:text50 addressLine1:text50 addressLine2:text50 city:text50 stateReference:>StateReference
+    zip:text12 country:>CountryReference addressFormat:text phoneNumber:text30 phoneNumberExt:text30
+    faxNumber:text30 taxCode:>TaxCodeReference entityType:>EntityTypeReference expenseReimbursement:num
+    primaryAddressFlag:flag defaultShippingFlag:flag defaultBillingFlag:flag defaultMailingFlag:flag
+    inactiveFlag:flag billSeparateFlag:flag mobileGuid:text calendar:>CalendarReference
+    timeZone:>TimeZoneSetupReference company:>CompanyReference customFields:[]>CustomFieldValue
+    """,
+)
+
+COMPANY_SITE_INFO = model(
+    "CompanySiteInfo",
+    """
+    id=:int name:text addressLine1:text addressLine2:text city:text stateReference:>StateReference
+    country:>CountryReference zip:text addressFormat:text phoneNumber:text inactiveFlag:flag
+    defaultShippingFlag:flag defaultBillingFlag:flag primaryAddressFlag:flag taxCode:>TaxCodeReference
+    phoneNumberExt:text
+    """,
+)
+
+COMPANY_TYPE_ASSOCIATION = model(
+    "CompanyTypeAssociation",
+    """
+    id=:int type*:>CompanyTypeReference company*:>CompanyReference
+    """,
+)
+
+CONTACT_TYPE = model(
+    "ContactType",
+    """
+    id=:int description*:text50 defaultFlag:flag serviceAlertFlag:flag serviceAlertMessage:text150
+    """,
+)
+
+CONTACT_TYPE_INFO = model(
+    "ContactTypeInfo",
+    """
+    id=:int description:text defaultFlag:flag serviceAlertFlag:flag serviceAlertMessage:text
+    """,
+)
+
+CONTACT_TYPE_ASSOCIATION = model(
+    "ContactTypeAssociation",
+    """
+    id=:int type*:>ContactTypeReference contact*:>ContactReference
+    """,
+)
+
+CONTACT_COMMUNICATION = model(
+    "ContactCommunication",
+    """
+    id=:int contactId=:int type*:>CommunicationTypeReference value*:text250 extension:text15 defaultFlag:flag
+    mobileGuid:text communicationType:one(Email|Fax|Phone) domain=:text
     """,
 )

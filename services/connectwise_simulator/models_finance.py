@@ -1,4 +1,4 @@
-"""Agreements, additions and the setup tables of finance. Field notation: see `schema.model`."""
+"""Agreements with what stands below them, and the setup tables of finance. Field notation: see `schema.model`."""
 
 from connectwise_simulator.schema import model
 
@@ -125,5 +125,75 @@ TAX_CODE = model(
     levelSixApplySingleUnitFlag:flag levelSixApplySingleUnitMin:num levelSixApplySingleUnitMax:num workRoleIds:list
     addAllWorkRoles:flag removeAllWorkRoles:flag expenseTypeIds:list addAllExpenseTypes:flag
     removeAllExpenseTypes:flag productTypeIds:list addAllProductTypes:flag removeAllProductTypes:flag
+    """,
+)
+
+AGREEMENT_TYPE_INFO = model(
+    "AgreementTypeInfo",
+    """
+    id=:int name:text inactiveFlag:flag applicationUnits:one(Amount|Hours|Incidents)
+    billingTerms:>BillingTermsReference
+    """,
+)
+
+BILLING_CYCLE_INFO = model(
+    "BillingCycleInfo",
+    """
+    id=:int name:text defaultFlag:flag
+    """,
+)
+
+ADJUSTMENT = model(
+    "Adjustment",
+    """
+    id=:int amount:num description:text1000 effectiveDate:date agreementId=:int customFields:[]>CustomFieldValue
+    """,
+)
+
+AGREEMENT_SITE = model(
+    "AgreementSite",
+    """
+    id=:int company*:>CompanyReference site:>SiteReference agreementId=:int customFields:[]>CustomFieldValue
+    """,
+)
+
+AGREEMENT_WORK_ROLE = model(
+    "AgreementWorkRole",
+    """
+    id=:int workRole:>WorkRoleReference locationId:int location:>OwnerLevelReference
+    rateType*:one(AdjAmount|Custom|Multiplier) rate:num limitTo:num effectiveDate:date endingDate:date
+    agreementId=:int agreement=:>AgreementReference
+    """,
+)
+
+AGREEMENT_WORK_TYPE = model(
+    "AgreementWorkType",
+    """
+    id=:int workType:>WorkTypeReference location:>OwnerLevelReference locationId:int
+    rateType*:one(AdjAmount|Custom|Multiplier) billTime*:one(Billable|DoNotBill|NoCharge|NoDefault) rate:num
+    hoursMax:num hoursMin:num roundBillHours:num overageRate:num
+    overageRateType:one(AdjAmount|Custom|Multiplier) agreementLimit:num site:>SiteReference effectiveDate:date
+    endingDate:date agreement=:>AgreementReference agreementId=:int company:>CompanyReference
+    """,
+)
+
+BOARD_DEFAULT = model(
+    "BoardDefault",
+    """
+    id=:int board*:>BoardReference serviceType:>ServiceTypeReference defaultFlag:flag agreementId=:int
+    """,
+)
+
+WORK_ROLE_EXCLUSION = model(
+    "AgreementWorkRoleExclusion",
+    """
+    id=:int workRole*:>WorkRoleReference agreementId=:int
+    """,
+)
+
+WORK_TYPE_EXCLUSION = model(
+    "AgreementWorkTypeExclusion",
+    """
+    id=:int workType*:>WorkTypeReference agreementId=:int
     """,
 )

@@ -52,3 +52,63 @@ UNIT_OF_MEASURE = model(
     id=:int name*:text50 inactiveFlag:flag defaultFlag:flag uomScheduleXref:text31
     """,
 )
+
+CATALOG_ITEM_INFO = model(
+    "CatalogItemInfo",
+    """
+    id=:int identifier:text description:text inactiveFlag:flag
+    productClass:one(Agreement|Bundle|Inventory|NonInventory|Service) serializedCostFlag:flag price:num cost:num
+    taxableFlag:flag dropShipFlag:flag specialOrderFlag:flag customerDescription:text
+    manufacturerPartNumber:text vendorSku:text billableOption:one(Billable|DoNotBill|NoCharge|NoDefault)
+    """,
+)
+
+CATEGORY_INFO = model(
+    "CategoryInfo",
+    """
+    id=:int name:text inactiveFlag:flag defaultFlag:flag
+    """,
+)
+
+SUBCATEGORY_INFO = model(
+    "SubCategoryInfo",
+    """
+    id=:int name:text category:>ProductCategoryReference inactiveFlag:flag defaultFlag:flag
+    """,
+)
+
+# What the address below a category shows of a subcategory.
+LEGACY_SUBCATEGORY = model(
+    "LegacySubCategory",
+    """
+    id=:int name*:text50 inactiveFlag:flag
+    """,
+)
+
+LEGACY_SUBCATEGORY_INFO = model(
+    "LegacySubCategoryInfo",
+    """
+    id=:int name:text inactiveFlag:flag
+    """,
+)
+
+PRODUCT_TYPE_INFO = model(
+    "ProductTypeInfo",
+    """
+    id=:int name:text inactiveFlag:flag defaultFlag:flag
+    """,
+)
+
+MANUFACTURER = model(
+    "Manufacturer",
+    """
+    id=:int name*:text50 inactiveFlag:flag
+    """,
+)
+
+MANUFACTURER_INFO = model(
+    "ManufacturerInfo",
+    """
+    id=:int name:text inactiveFlag:flag
+    """,
+)

@@ -36,7 +36,7 @@ def page(world: World, site_id: str | None, first: int) -> Answer:
 
 
 def _site(site: Site, first: int) -> str:
-    companies = site.tables["companies"].listed()
+    companies = list(site.tables["companies"].listed())
     agreements: dict[int, list[Record]] = {}
     for agreement in site.tables["agreements"].listed():
         agreements.setdefault(agreement["company"]["id"], []).append(agreement)

@@ -1,6 +1,8 @@
 """Pages of a list, both kinds: navigable by number with first/prev/next/last, forward-only by id."""
 
-from urllib.parse import quote
+from collections.abc import Iterator
+from itertools import islice
+from urllib.parse import parse_qsl, quote, urlencode
 
 from connectwise_simulator.call import Call
 from connectwise_simulator.errors import plain
@@ -29,16 +31,17 @@ def last_seen_id(call: Call) -> int:
     return _whole(call, "pageid", 0) if is_forward_only(call) else 0
 
 
-def page(call: Call, records: list[Record]) -> tuple[list[Record], list[tuple[str, str]]]:
+def page(call: Call, found: Iterator[Record]) -> tuple[list[Record], list[tuple[str, str]]]:
     """The records of the asked page and its Link header.
 
     Forward-only: the header is always there, empty at the end. Navigable: links that lead nowhere are left out.
     """
     size = page_size(call)
     if is_forward_only(call):
-        shown = records[:size]
-        more = len(records) > size
+        records = list(islice(found, size + 1))
+        shown, more = records[:size], len(records) > size
         return shown, [("link", _link(call, "pageId", shown[-1]["id"], "next") if more else "")]
+    records = list(found)
     number = max(_whole(call, "page", 1), 1)
     last = max((len(records) + size - 1) // size, 1)
     targets = [("first", 1), ("prev", number - 1)] if number > 1 else []
@@ -49,8 +52,10 @@ def page(call: Call, records: list[Record]) -> tuple[list[Record], list[tuple[st
 
 
 def _link(call: Call, name: str, value: int, rel: str) -> str:
-    kept = [f"{quote(k)}={quote(v)}" for k, v in call.query.items() if k not in ("page", "pageid", "pagesize")]
-    query = "&".join([*kept, f"pageSize={page_size(call)}", f"{name}={value}"])
+    # The asked filters stay as they were written; the number comes last, as public clients look for it there.
+    asked = parse_qsl(call.request.query, keep_blank_values=True)
+    kept = [(k, v) for k, v in asked if k.lower() not in ("page", "pageid", "pagesize")]
+    query = urlencode([*kept, ("pageSize", page_size(call)), (name, value)], quote_via=quote)
     return f'<{call.request.url}?{query}>; rel="{rel}"'
 
 

@@ -1,6 +1,7 @@
 """Billing periods of an agreement: which period holds a day, by cycle and cycle base.
 
-`CalendarYear` periods follow the calendar; `ContractYear` ones start on the agreement's bill start day.
+`CalendarYear` periods follow the calendar; `ContractYear` ones start on the agreement's bill start day. Weeks have no
+place in a calendar year: they are counted from the bill start day on either base [assumed].
 """
 
 import calendar
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 MONTHS = {"Monthly": 1, "BiMonthly": 2, "Quarterly": 3, "SemiAnnual": 6, "Yearly": 12}
+WEEKS = {"Weekly": 1, "BiWeekly": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,36 @@ class Period:
         """Length in days."""
         return (self.last - self.first).days + 1
 
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """How an agreement's time is cut into periods: without gaps, without overlaps."""
+
+    billing_option: str  # one of MONTHS or WEEKS
+    base: str
+    bill_start: date
+
+    def period(self, day: date) -> Period:
+        """The period that holds the day."""
+        found = period_of(day, self.billing_option, self.base, self.bill_start)
+        if found is None:
+            raise ValueError(f"{self.billing_option} is no recurring cycle")
+        return found
+
+    def before(self, period: Period) -> Period:
+        """The period before this one."""
+        return self.period(period.first - timedelta(days=1))
+
 
 def period_of(day: date, billing_option: str, cycle_base: str, bill_start: date) -> Period | None:
-    """The period that holds the day; None for cycles that are not counted in months."""
+    """The period that holds the day; None for cycles that do not recur."""
+    if billing_option in WEEKS:
+        length = 7 * WEEKS[billing_option]
+        first = day - timedelta(days=(day - bill_start).days % length)
+        return Period(first, first + timedelta(days=length - 1))
     months = MONTHS.get(billing_option)
     if months is None:
         return None

@@ -1,15 +1,16 @@
 """The verbs of every resource: list, count, create, read, replace, patch, delete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from connectwise_simulator import additions, paging, patching, rules, security
+from connectwise_simulator import invoicing, paging, patching, removing, rules, security
 from connectwise_simulator.call import Answer, Call
 from connectwise_simulator.errors import ApiError, FieldError, forbidden, invalid, not_found, plain
-from connectwise_simulator.matching import child_test, custom_field_test, order, record_test
+from connectwise_simulator.matching import child_test, custom_field_test, order, record_test, wanted
+from connectwise_simulator.models_system import MY_SECURITY, MY_SECURITY_ITEM, SECURITY_ROLE_SETTING
 from connectwise_simulator.registry import Resource
-from connectwise_simulator.schema import Record
+from connectwise_simulator.schema import Model, Record
 from connectwise_simulator.selection import record_text
-from connectwise_simulator.tables import Table
+from connectwise_simulator.tables import Table, Wanted
 from connectwise_simulator.values import Reading, json_body
 
 
@@ -20,54 +21,53 @@ def listing(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:
     order_by = call.query.get("orderby", "").strip()
     if forward and order_by:
         raise plain(400, "ConnectWiseApi", "orderBy is not supported with forward-only pagination.")
-    table = call.site.tables[resource.table]
-    records = _found(call, resource, ids)
+    table = _table(call, resource, ids)
+    records = _found(call, resource, table, ids)
     if order_by:
-        records = order(table.model, order_by, records)
+        records = iter(order(resource.model(table.model), order_by, records))
     shown, headers = paging.page(call, records)
-    return Answer(200, "[" + ",".join([record_text(call, table, r) for r in shown]) + "]", headers)
+    texts = [record_text(call, table, record, resource.view) for record in shown]
+    return Answer(200, "[" + ",".join(texts) + "]", headers)
 
 
 def count(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:
     """How many records the same filter finds."""
     _need_verb(resource, "R")
-    return Answer(200, f'{{"count":{len(_found(call, resource, ids))}}}')
+    return Answer(200, f'{{"count":{sum(1 for _ in _found(call, resource, _table(call, resource, ids), ids))}}}')
 
 
 def create(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:
     """A new record, answered in full with 201."""
     _need_verb(resource, "C")
     security.level(call, resource, "add")
-    table = call.site.tables[resource.table]
-    reading = _reading(call, table)
-    record = reading.record(json_body(call.request.body))
-    _stop_at(reading, table)
-    if resource.parent_table is not None:
-        record |= _parent_member(call, resource, ids)
-    elif resource.table == "agreements" and not call.role.sees_type((record.get("type") or {}).get("name", "")):
-        raise forbidden()
-    return _one(call, 201, table, rules.store(call.site, call.actor, resource.table, record, None))
+    model = resource.model(call.site.tables[resource.table].model)
+    reading = _reading(call, model)
+    record = reading.record(json_body(call.request.body)) | resource.fixed
+    _stop_at(reading, model)
+    if "memberId" in model.fields:
+        record["memberId"] = call.key.member  # who made it, whatever the body says
+    return _stored(call, resource, ids, record, None)
 
 
 def read(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:
     """One record by id."""
     _need_verb(resource, "r")
-    return _one(call, 200, call.site.tables[resource.table], _target(call, resource, ids, "inquire"))
+    return _one(call, 200, resource, _table(call, resource, ids), _target(call, resource, ids, "inquire"))
 
 
 def replace(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:
     """A whole record in place of another: what is not given goes back to its default."""
     _need_verb(resource, "U")
     before = _target(call, resource, ids, "edit")
-    table = call.site.tables[resource.table]
-    reading = _reading(call, table)
-    written = reading.record(json_body(call.request.body))
-    _stop_at(reading, table)
-    kept = {f.name: before[f.name] for f in table.model.fields.values() if f.computed and f.name in before}
+    model = resource.model(call.site.tables[resource.table].model)
+    reading = _reading(call, model)
+    written = reading.record(json_body(call.request.body)) | resource.fixed
+    _stop_at(reading, model)
+    kept = {k: v for k, v in before.items() if k not in model.fields or model.fields[k].computed}
     flags = {k: False for k, v in before.items() if isinstance(v, bool)}
     defaults = rules.RULES.get(resource.table, rules.GENERIC).defaults(call.site, {**kept, **written})
     record = {**flags, **defaults, **{k: v for k, v in written.items() if v is not None}, **kept}
-    return _one(call, 200, table, rules.store(call.site, call.actor, resource.table, record, before))
+    return _stored(call, resource, ids, record, before)
 
 
 def patch(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:
@@ -75,26 +75,23 @@ def patch(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:
     _need_verb(resource, "P")
     before = _target(call, resource, ids, "edit")
     table = call.site.tables[resource.table]
-    reading = _reading(call, table)
-    written = patching.changes(reading, table.model, json_body(call.request.body), newer=call.newer)
-    _stop_at(reading, table)
-    record = before
-    if written:
-        record = rules.store(call.site, call.actor, resource.table, {**before, **written}, before)
-    return _one(call, 200, table, record)
+    model = resource.model(table.model)
+    reading = _reading(call, model)
+    written = patching.changes(reading, model, json_body(call.request.body), newer=call.newer)
+    _stop_at(reading, model)
+    if not written:
+        return _one(call, 200, resource, table, before)
+    return _stored(call, resource, ids, {**before, **written, **resource.fixed}, before)
 
 
 def delete(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:
-    """Gone, 204; an addition in an invoiced period stays (knob)."""
+    """Gone, 204; what is referred to or was invoiced stays, 409."""
     _need_verb(resource, "D")
     record = _target(call, resource, ids, "delete")
-    if (
-        resource.table == "additions"
-        and call.site.knobs.delete_invoiced_additions == "refuse"
-        and additions.was_invoiced(call.site, record)
-    ):
-        raise plain(409, "Conflict", "The addition has been invoiced and cannot be deleted.")
-    call.site.delete(call.actor, resource.table, record)
+    if resource.table == "invoices":
+        invoicing.withdraw(call.site, call.actor, record)
+    else:
+        removing.remove(call.site, call.actor, resource.table, record)
     return Answer(204)
 
 
@@ -120,38 +117,65 @@ def _need_verb(resource: Resource, verb: str) -> None:
         raise not_allowed()
 
 
-def _found(call: Call, resource: Resource, ids: tuple[int, ...]) -> list[Record]:
+def _table(call: Call, resource: Resource, ids: tuple[int, ...]) -> Table:
+    """The rows of an address: a table, or what the security of the call or of a role comes to."""
+    if resource.table in call.site.tables:
+        return call.site.tables[resource.table]
+    if resource.table == "roleSettings":
+        return _made(SECURITY_ROLE_SETTING, security.settings_rows(call, _parent(call, resource, ids)))
+    if resource.table == "mySecurity":
+        return _made(MY_SECURITY, security.my_rows(call))
+    return _made(MY_SECURITY_ITEM, security.customize_rows(call))
+
+
+def _made(model: Model, rows: list[Record]) -> Table:
+    table = Table(model.name, model)
+    for row in rows:
+        table.put(row)
+    return table
+
+
+def _found(call: Call, resource: Resource, table: Table, ids: tuple[int, ...]) -> Iterator[Record]:
+    """What the filters find, in the order of ids; found one by one, as a forward-only page needs only its own."""
     granted = security.level(call, resource, "inquire")
-    table, query = call.site.tables[resource.table], call.query
-    parent = _parent(call, resource, ids)["id"] if resource.parent_table else None
-    records = table.listed(parent, paging.last_seen_id(call))
+    query, model = call.query, resource.model(table.model)
+    parent = _parent(call, resource, ids)["id"] if resource.parent_table and table.has_parents else None
     tests = []
+    certain: tuple[Wanted, ...] = ()
     if text := query.get("conditions", "").strip():
-        tests.append(record_test(table.model, text))
+        tests.append(record_test(model, text))
+        certain = wanted(model, text)
     if text := query.get("childconditions", "").strip():
-        tests.append(child_test(table.model, text))
+        tests.append(child_test(model, text))
     if text := query.get("customfieldconditions", "").strip():
         tests.append(custom_field_test(text))
+    records = table.listed(parent, paging.last_seen_id(call), certain)
+    if resource.fixed:
+        tests.append(lambda record: _is_fixed(resource, record))
     for test in tests:
-        records = [r for r in records if test(r)]
+        records = filter(test, records)
     if granted == "All" and call.role.agreement_types is None:
         return records
-    return [r for r in records if security.reaches(call, resource, granted, r)]
+    return (r for r in records if security.reaches(call, resource, granted, r))
 
 
 def _target(call: Call, resource: Resource, ids: tuple[int, ...], action: str) -> Record:
     granted = security.level(call, resource, action)
-    record = call.site.find(resource.table, ids[-1])
-    if resource.parent_table is not None:
+    table = _table(call, resource, ids)
+    record = table.get(ids[-1])
+    if resource.parent_table is not None and table.has_parents:
         parent = _parent(call, resource, ids)
-        table = call.site.tables[resource.table]
         if record is not None and not table.belongs(record, parent["id"]):
             record = None
-    if record is None:
-        raise not_found(f"{call.site.tables[resource.table].model.name} {ids[-1]}")
+    if record is None or not _is_fixed(resource, record):
+        raise not_found(f"{table.model.name} {ids[-1]}")
     if not security.reaches(call, resource, granted, record):
         raise forbidden()
     return record
+
+
+def _is_fixed(resource: Resource, record: Record) -> bool:
+    return all(record.get(name) == value for name, value in resource.fixed.items())
 
 
 def _parent(call: Call, resource: Resource, ids: tuple[int, ...]) -> Record:
@@ -164,22 +188,25 @@ def _parent(call: Call, resource: Resource, ids: tuple[int, ...]) -> Record:
     return parent
 
 
-def _parent_member(call: Call, resource: Resource, ids: tuple[int, ...]) -> Record:
-    parent = _parent(call, resource, ids)
-    if resource.table == "additions":
-        return {"agreementId": parent["id"]}
-    return {"category": {"id": parent["id"], "name": parent["name"]}}
+def _stored(call: Call, resource: Resource, ids: tuple[int, ...], record: Record, before: Record | None) -> Answer:
+    """The record written where the path says it stands, and only where the role reaches."""
+    if resource.parent_table is not None:
+        record |= call.site.under(resource.table, _parent(call, resource, ids))
+    elif resource.table == "agreements" and not call.role.sees_type((record.get("type") or {}).get("name", "")):
+        raise forbidden()
+    written = rules.store(call.site, call.actor, resource.table, record, before)
+    return _one(call, 201 if before is None else 200, resource, call.site.tables[resource.table], written)
 
 
-def _reading(call: Call, table: Table) -> Reading:
-    return Reading(call.site, table.model, call.request.body, newer=call.newer)
+def _reading(call: Call, model: Model) -> Reading:
+    return Reading(call.site, model, call.request.body, newer=call.newer)
 
 
-def _stop_at(reading: Reading, table: Table) -> None:
+def _stop_at(reading: Reading, model: Model) -> None:
     errors: list[FieldError] = reading.errors
     if errors:
-        raise invalid(table.model.resource, *errors)
+        raise invalid(model.resource, *errors)
 
 
-def _one(call: Call, status: int, table: Table, record: Record) -> Answer:
-    return Answer(status, record_text(call, table, record), record_id=record["id"])
+def _one(call: Call, status: int, resource: Resource, table: Table, record: Record) -> Answer:
+    return Answer(status, record_text(call, table, record, resource.view), record_id=record["id"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectwise_simulator import journal
 from connectwise_simulator.history import Effect
-from connectwise_simulator.image import image, moment, site_of
+from connectwise_simulator.image import image, knobs_of, moment, site_of
 from connectwise_simulator.journal import Change, StateError
 from connectwise_simulator.schema import Record
 from connectwise_simulator.site import Key, Site
@@ -91,6 +91,7 @@ class _Replay:
             "clock": self._clock,
             "day": self._day,
             "key": self._key,
+            "settings": self._settings,
             "whole": self._whole,
         }
 
@@ -133,6 +134,10 @@ class _Replay:
 
     def _key(self, company: str, values: dict[str, Any]) -> None:
         self._named(company).keys[values["public"]] = Key(**values)
+
+    def _settings(self, company: str, codebase: str, knobs: Record) -> None:
+        site = self._named(company)
+        site.codebase, site.knobs = codebase, knobs_of(knobs)
 
     def _whole(self) -> None:
         """Nothing: it marks where a file that was written whole ends."""

@@ -1,7 +1,8 @@
 """Who may do what: levels None, My or All for add, edit, delete and inquire, by module function.
 
 The ready-made roles hold the rows of the requirements and nothing else: `sync` R12-R19, `sync+create` adds companies
-and contacts (B20), `count-only` R20-R22.
+and contacts (B20), `count-only` R20-R22. Each is also there with one cell or one row missing:
+`sync-without:Agreements.add`, `count-only-without:Product Catalog`.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 ACTIONS = ("add", "edit", "delete", "inquire")
 LEVELS = ("None", "My", "All")
+WITHOUT = "-without:"
 
 # (module, function); the identifiers of the real service are not in any source, so names stand for them.
 FUNCTIONS = (
@@ -31,15 +33,20 @@ FUNCTION_NAMES = tuple(name for _, name in FUNCTIONS)
 SETUP_TABLES = {
     "agreementTypes": "Agreements / Agreement Type",
     "billingCycles": "Invoices / Billing Cycle",
+    "billingStatuses": "Invoices / Billing Status",
     "billingTerms": "Invoices / Billing Terms",
+    "callbacks": "System / Callbacks",
     "categories": "Products / Category",
     "companyStatuses": "Company / Company Status",
     "companyTypes": "Company / Company Type",
+    "contactTypes": "Contact / Contact Type",
     "currencies": "Invoices / Currency",
+    "manufacturers": "Products / Manufacturer",
     "productTypes": "Products / Product Type",
     "subcategories": "Products / Subcategory",
     "taxCodes": "Invoices / Tax Code",
     "unitOfMeasures": "Products / Unit of Measure",
+    "userDefinedFields": "System / Custom Fields",
 }
 
 
@@ -94,3 +101,14 @@ READY_MADE = {
         Role("count-only", cells({"Agreements": "EI", "Product Catalog": "I"}), frozenset()),
     )
 }
+
+
+def named(known: Mapping[str, Role], name: str) -> Role | None:
+    """The role of a name, also `{known name}-without:{function}` and `...without:{function}.{action}`."""
+    if name in known:
+        return known[name]
+    base, without, cell = name.partition(WITHOUT)
+    function, _, action = cell.partition(".")
+    if not without or base not in known or function not in FUNCTION_NAMES or action not in ("", *ACTIONS):
+        return None
+    return replace(known[base].without(function, *filter(None, (action,))), name=name)

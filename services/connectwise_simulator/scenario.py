@@ -1,16 +1,66 @@
 """Scenario files: what sites there are and what is in them. The README documents the format."""
 
-from datetime import date, datetime
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from itertools import groupby
+from pathlib import Path
+from textwrap import shorten
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+)
+
+from connectwise_simulator.document import LARGEST, DocumentError, Location, line_of, read_document
+from connectwise_simulator.faults import FaultOrder
+from connectwise_simulator.models_company import COMPANY
+from connectwise_simulator.models_finance import ADDITION, AGREEMENT
+from connectwise_simulator.models_procurement import CATALOG_ITEM
+from connectwise_simulator.schema import Model
+from connectwise_simulator.site import CODEBASE, Knobs
+
+MOST_PROBLEMS = 20  # said at once
+LONGEST_SENTENCE = 400
+LARGEST_ID = 999_999_999
+
+Problem = tuple[Location, str]  # where, and the rule it breaks
 
 
 class ScenarioError(Exception):
-    """A scenario that cannot be used: the text names the file and the key."""
+    """A scenario that cannot be used: a sentence for each problem names file, line, key and rule."""
+
+
+def _written(value: Any) -> Any:
+    if not isinstance(value, (str, date)):
+        raise ValueError("should be written as YYYY-MM-DD")  # noqa: TRY004 - pydantic wants it
+    return value
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _text(model: Model, name: str) -> Any:
+    """As long as the API lets that member be."""
+    return Field(min_length=1, max_length=model.fields[name].longest)
+
+
+# A year outside is a typing error, and the calendar's own ends cannot be advanced.
+Day = Annotated[date, BeforeValidator(_written), Field(ge=date(1980, 1, 1), le=date(2199, 12, 31))]
+Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+Amount = Annotated[Decimal, Field(max_digits=20, decimal_places=8)]
+More = dict[str, Any]  # members in the API's own names
 
 
 class _Part(BaseModel):
@@ -36,63 +86,54 @@ class RoleSpec(_Part):
     agreement_types: list[str] | Literal["all"] | None = None
 
 
-class OptionsSpec(_Part):
-    """Where the contract is open: see the README for the evidence."""
-
-    bad_auth_status: Literal[401, 404] = 401
-    missing_client_id_status: Literal[401, 403] = 401
-    large_pages: Literal["cap", "refuse"] = "cap"
-    delete_invoiced_additions: Literal["refuse", "allow"] = "refuse"
-    proration_digits: int = Field(default=2, ge=0, le=6)
-    cancelled_day_is_billed: bool = True
-    client_ids: list[str] | None = None
-
-
 class ContactSpec(_Part):
     """A person at a company."""
 
-    id: int | None = None
+    id: Id | None = None
     first_name: str
     last_name: str = ""
     email: str | None = None
+    more: More = Field(default_factory=dict)
 
 
 class CompanySpec(_Part):
     """A company; status, types and currency by name."""
 
-    id: int | None = None
-    identifier: str
-    name: str
+    id: Id | None = None
+    identifier: str = _text(COMPANY, "identifier")
+    name: str = _text(COMPANY, "name")
     status: str | None = None
     types: list[str] = []
     currency: str | None = None
     city: str | None = None
-    entered: datetime | None = None
-    updated: datetime | None = None
+    entered: Moment | None = None
+    updated: Moment | None = None
     contacts: list[ContactSpec] | None = None  # None: one made from the name; []: nobody
+    more: More = Field(default_factory=dict)
 
 
 class AdditionSpec(_Part):
     """An addition that is there already; product by identifier."""
 
-    id: int | None = None
+    id: Id | None = None
     product: str
-    quantity: Decimal = Decimal(1)
-    less_included: Decimal = Decimal(0)
-    price: Decimal | None = None
-    cost: Decimal | None = None
-    effective: date | None = None
-    cancelled: date | None = None
+    quantity: Amount = Decimal(1)
+    less_included: Amount = Decimal(0)
+    price: Amount | None = None
+    cost: Amount | None = None
+    effective: Day | None = None
+    cancelled: Day | None = None
     bill: Literal["Billable", "DoNotBill", "NoCharge"] = "Billable"
-    serial_number: str | None = None
-    invoice_description: str | None = None
+    serial_number: str | None = Field(default=None, max_length=ADDITION.fields["serialNumber"].longest)
+    invoice_description: str | None = Field(default=None, max_length=ADDITION.fields["invoiceDescription"].longest)
+    more: More = Field(default_factory=dict)
 
 
 class AgreementSpec(_Part):
     """An agreement; company by identifier, parent by name or id, the rest by name."""
 
-    id: int | None = None
-    name: str
+    id: Id | None = None
+    name: str = _text(AGREEMENT, "name")
     company: str
     type: str | None = None
     billing_cycle: str = "Monthly"
@@ -100,26 +141,27 @@ class AgreementSpec(_Part):
     prorate: bool = False
     one_time: bool = False
     period_type: Literal["Current", "Future", "Both", "Undefined"] = "Current"
-    start: date | None = None
-    bill_start: date
-    end: date | None = None
-    next_invoice_date: date | None = None
-    cancelled: date | None = None
+    start: Day | None = None
+    bill_start: Day
+    end: Day | None = None
+    next_invoice_date: Day | None = None
+    cancelled: Day | None = None
     currency: str | None = None
     parent: str | None = None
-    entered: datetime | None = None
-    updated: datetime | None = None
-    additions: list[AdditionSpec] = []
+    entered: Moment | None = None
+    updated: Moment | None = None
+    additions: list[AdditionSpec] = Field(default_factory=list)
+    more: More = Field(default_factory=dict)
 
 
 class CatalogSpec(_Part):
     """A catalog item; what it is filed under by name, Miscellaneous if nothing is said."""
 
-    id: int | None = None
-    identifier: str
-    description: str | None = None
-    price: Decimal = Decimal(0)
-    cost: Decimal = Decimal(0)
+    id: Id | None = None
+    identifier: str = _text(CATALOG_ITEM, "identifier")
+    description: str | None = Field(default=None, max_length=CATALOG_ITEM.fields["description"].longest)
+    price: Amount = Decimal(0)
+    cost: Amount = Decimal(0)
     product_class: Literal["Agreement", "Bundle", "Inventory", "NonInventory", "Service"] = "NonInventory"
     category: str = "Miscellaneous"
     subcategory: str = "Miscellaneous"
@@ -127,8 +169,19 @@ class CatalogSpec(_Part):
     unit: str = "Each"
     taxable: bool = False
     inactive: bool = False
-    xref: str | None = None
-    vendor_sku: str | None = None
+    xref: str | None = Field(default=None, max_length=CATALOG_ITEM.fields["integrationXRef"].longest)
+    vendor_sku: str | None = Field(default=None, max_length=CATALOG_ITEM.fields["vendorSku"].longest)
+    more: More = Field(default_factory=dict)
+
+
+class GenerateSpec(_Part):
+    """So many invented records beside the written ones; the same numbers and seed give the same site."""
+
+    companies: int = Field(ge=1, le=20_000)
+    agreements: int = Field(default=0, ge=0, le=50_000)
+    additions: int = Field(default=0, ge=0, le=300_000)
+    catalog: int = Field(default=300, ge=1, le=20_000)
+    seed: int = 0
 
 
 class SiteSpec(_Part):
@@ -137,23 +190,26 @@ class SiteSpec(_Part):
     company_id: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
     name: str | None = None
     time_zone: str = "America/New_York"
-    today: date | None = None
-    codebase: str = Field(default="v2026_1/", pattern=r"^[a-z0-9_]+/$")
+    today: Day | None = None
+    now: Annotated[datetime, BeforeValidator(_written)] | None = None  # without an offset: of the time zone
+    codebase: str = Field(default="v2026_1/", pattern=CODEBASE)
     is_cloud: bool = True
     keys: list[KeySpec] = Field(min_length=1)
     roles: dict[str, RoleSpec] = {}
-    options: OptionsSpec = OptionsSpec()
-    setup: dict[str, list[dict[str, Any]]] = {}
+    options: Knobs = Knobs()
+    setup: dict[str, list[More]] = {}
     companies: list[CompanySpec] = []
     catalog: list[CatalogSpec] = []
     agreements: list[AgreementSpec] = []
+    generate: GenerateSpec | None = None
+    faults: list[FaultOrder] = []
 
     @field_validator("time_zone")
     @classmethod
     def _is_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"there is no time zone {name}") from None
         return name
 
@@ -163,43 +219,82 @@ class Scenario(_Part):
 
     sites: list[SiteSpec] = Field(min_length=1)
 
+    _document: Any = PrivateAttr(default=None)
 
-def read_scenario(text: str, source: str) -> Scenario:
-    """The scenario in a YAML (or JSON) text; `ScenarioError` names the source and the key."""
+    def refusal(self, source: str, problems: Iterable[Problem]) -> ScenarioError:
+        """The error that says what is wrong where."""
+        return _refusal(source, self._document, problems)
+
+
+def load_scenario(path: Path) -> Scenario:
+    """The scenario in a file. Raises ScenarioError, and OSError for one that cannot be read."""
+    with path.open("rb") as file:
+        return read_scenario(file.read(LARGEST + 1), path.name)
+
+
+def read_scenario(text: str | bytes, source: str) -> Scenario:
+    """The scenario in a YAML (or JSON) text; `ScenarioError` names source, line, key and rule of each problem."""
     try:
-        document = yaml.load(text, Loader=_ExactLoader)  # noqa: S506 - a SafeLoader that keeps decimals
-    except (yaml.YAMLError, ArithmeticError) as error:
-        raise ScenarioError(f"{source}: not YAML: {error}") from None
+        document = read_document(text)
+    except DocumentError as error:
+        raise ScenarioError(_sentence(source, error.line, _key(error.at), error.rule)) from None
     try:
-        return Scenario.model_validate(document)
+        scenario = Scenario.model_validate(document)
     except ValidationError as error:
-        lines = [f"{source}: {_key(e['loc'])}: {_reason(e)}" for e in error.errors(include_url=False)]
-        raise ScenarioError("\n".join(lines)) from None
+        found = [_problem(document, e) for e in error.errors(include_url=False)]
+        raise _refusal(source, document, _joined(found)) from None
+    scenario._document = document  # noqa: SLF001 - its own
+    return scenario
 
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the compiled one reads ten times as fast
+def _refusal(source: str, document: Any, problems: Iterable[Problem]) -> ScenarioError:
+    found = sorted((line_of(document, at), _key(at), rule) for at, rule in problems)
+    shown = [_sentence(source, line, key, rule) for line, key, rule in found[:MOST_PROBLEMS]]
+    if len(found) > MOST_PROBLEMS:
+        shown.append(f"{source}: and {len(found) - MOST_PROBLEMS} more problems")
+    return ScenarioError("\n".join(shown))
 
 
-class _ExactLoader(_Loader):  # type: ignore[misc, valid-type]
-    """Numbers with a fraction stay what was written, and so do dates: their check names the key."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - as the class above declares it
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in _Loader.yaml_implicit_resolvers.items()
-    }
+def _sentence(source: str, line: int, key: str, rule: str) -> str:
+    """One line, and not a long one, whatever was written."""
+    return shorten(f"{source}:{line}: {key}: {rule}", LONGEST_SENTENCE, placeholder=" ...")
 
 
-def _decimal(_loader: yaml.Loader, node: yaml.Node) -> Decimal:
-    return Decimal(str(node.value).replace("_", ""))
-
-
-_ExactLoader.add_constructor("tag:yaml.org,2002:float", _decimal)
-
-
-def _key(location: tuple[str | int, ...]) -> str:
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+def _key(at: Location) -> str:
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in at)
     return key.lstrip(".") or "the file"
 
 
-def _reason(error: Any) -> str:
-    return "unknown key" if error["type"] == "extra_forbidden" else str(error["msg"])
+def _problem(document: Any, error: Any) -> Problem:
+    """What pydantic found, at a key that is in the file: what it adds for alternatives is nobody's key."""
+    at: list[str | int] = []
+    for step in error["loc"]:
+        try:
+            document = document[step]
+        except (LookupError, TypeError):
+            if error["type"] == "missing":
+                at.append(step)
+            break
+        at.append(step)
+    return tuple(at), _rule(error)
+
+
+def _joined(problems: list[Problem]) -> Iterator[Problem]:
+    """One sentence a key: alternatives that all fail are said together."""
+    for at, found in groupby(problems, key=lambda problem: problem[0]):
+        yield at, ", or ".join(dict.fromkeys(rule for _, rule in found))
+
+
+def _rule(error: Any) -> str:
+    kind, given = error["type"], error["input"]
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        return "unknown key"
+    if kind == "missing":
+        return "is missing"
+    if kind.startswith("date_"):
+        return f"'{given}' is not a day of the calendar, written as YYYY-MM-DD"
+    if kind == "model_type":
+        return "should be a mapping"
+    text = re.sub(r"^\w+ should", "should", str(error["msg"]).removeprefix("Value error, "))
+    text = text.replace("a valid dictionary", "a mapping").replace(" after validation", "")
+    return f"{text}, not {given!r}" if text.startswith("should be") and isinstance(given, (str, int)) else text

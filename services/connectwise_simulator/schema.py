@@ -17,16 +17,22 @@ TABLE_OF_REFERENCE = {
     "AgreementReference": "agreements",
     "AgreementTypeReference": "agreementTypes",
     "BillingCycleReference": "billingCycles",
+    "BillingStatusReference": "billingStatuses",
     "BillingTermsReference": "billingTerms",
     "CompanyReference": "companies",
     "CompanyStatusReference": "companyStatuses",
     "CompanyTypeReference": "companyTypes",
     "ContactReference": "contacts",
+    "ContactTypeReference": "contactTypes",
     "CurrencyReference": "currencies",
     "IvItemReference": "catalog",
+    "ManufacturerReference": "manufacturers",
+    "MemberReference": "members",
     "ProductCategoryReference": "categories",
     "ProductSubCategoryReference": "subcategories",
     "ProductTypeReference": "productTypes",
+    "SecurityRoleReference": "securityRoles",
+    "SiteReference": "companySites",
     "TaxCodeReference": "taxCodes",
     "UnitOfMeasureReference": "unitOfMeasures",
 }
@@ -37,11 +43,14 @@ SHOWN_BY_REFERENCE = {
     "CompanyReference": ("identifier", "name"),
     "CurrencyReference": ("name", "symbol", "currencyIdentifier", "numberOfDecimals"),
     "IvItemReference": ("identifier", "serializedFlag"),
+    "MemberReference": ("identifier",),
 }
 
 # Members a client may send or filter by in a reference, beyond id, name, identifier and _info.
 MORE_MEMBERS = {
     "AgreementReference": ("type", "chargeFirmFlag"),
+    "BillingStatusReference": ("isClosed",),
+    "ConfigurationReference": ("deviceIdentifier",),
     "ContactCommunicationItem": ("type", "value", "extension", "defaultFlag", "domain", "communicationType"),
     "CurrencyReference": (
         *("symbol", "currencyCode", "currencyIdentifier", "displayIdFlag", "displaySymbolFlag", "rightAlign"),
@@ -50,9 +59,15 @@ MORE_MEMBERS = {
     "CustomFieldValue": ("caption", "type", "entryMethod", "numberOfDecimals", "value", "connectWiseId"),
     "InvoiceGroupingReference": ("description", "showPriceFlag", "showSubItemsFlag", "groupParentChildAdditionsFlag"),
     "IvItemReference": ("serializedFlag",),
+    "LdapConfigurationReference": ("server",),
     "MemberReference": ("dailyCapacity",),
+    "MemberSsoSettingsReference": ("ssoUserId", "userName", "email"),
+    "UserDefinedFieldOption": ("optionValue", "defaultFlag", "inactiveFlag", "sortOrder"),
     "WorkTypeReference": ("utilizationFlag",),
 }
+
+# Items of a list that are known by an id of their own; those of other lists are numbered as they are sent.
+IDENTIFIED = ("ContactCommunicationItem", "CustomFieldValue")
 
 
 class Kind(Enum):

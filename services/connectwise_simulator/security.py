@@ -3,13 +3,13 @@
 import base64
 import binascii
 
-from connectwise_simulator.call import Answer, Call, Request
+from connectwise_simulator import members
+from connectwise_simulator.call import Call, Request
 from connectwise_simulator.errors import ApiError, forbidden, plain
-from connectwise_simulator.jsonwire import dumps
 from connectwise_simulator.registry import SETUP, Resource
 from connectwise_simulator.roles import FUNCTIONS, SETUP_TABLES, Role
 from connectwise_simulator.schema import Record
-from connectwise_simulator.site import Key, Site
+from connectwise_simulator.site import Key, Site, reference
 
 
 def credentials(request: Request) -> tuple[str, str, str] | None:
@@ -27,10 +27,10 @@ def credentials(request: Request) -> tuple[str, str, str] | None:
 
 
 def key_of(site: Site, request: Request) -> Key:
-    """The caller's key; a missing clientId and bad keys get the statuses of the site's knobs."""
+    """The caller's key; a missing clientId, bad keys and inactive members get the statuses of the site's knobs."""
     given = credentials(request)
     key = site.keys.get(given[1]) if given else None
-    if given is None or key is None or key.private != given[2] or key.revoked:
+    if given is None or key is None or key.private != given[2] or key.revoked or not members.is_active(site, key):
         raise refused(site.knobs.bad_auth_status)
     client_id = request.headers.get("clientid")
     allowed = site.knobs.client_ids
@@ -74,28 +74,27 @@ def reaches(call: Call, resource: Resource, granted: str, record: Record) -> boo
     return call.role.sees_type((agreement.get("type") or {}).get("name", ""))
 
 
-def my_security(call: Call, _ids: tuple[int, ...]) -> Answer:
+def my_rows(call: Call) -> list[Record]:
     """The caller's own levels, one row a module function."""
-    return Answer(200, dumps(_my_rows(call.site, call.role, call.actor.member)))
+    member = members.member_of(call.site, call.key)
+    return [{**row, "member": reference("MemberReference", member)} for row in _levels(call.role)]
 
 
-def my_security_count(call: Call, _ids: tuple[int, ...]) -> Answer:
-    """How many module functions there are."""
-    return Answer(200, dumps({"count": len(_my_rows(call.site, call.role, call.actor.member))}))
+def settings_rows(call: Call, role: Record) -> list[Record]:
+    """A role's levels, one row a module function; their ids go on from role to role."""
+    before = (role["id"] - 1) * len(FUNCTIONS)
+    return [{**row, "id": before + row["id"]} for row in _levels(members.granted(call.site, role))]
 
 
-def customize_items(call: Call, _ids: tuple[int, ...]) -> Answer:
-    """What a customised role may reach, item by item."""
-    return Answer(200, dumps(_customize_rows(call.role)))
+def customize_rows(call: Call) -> list[Record]:
+    """What a customised role may reach, item by item; a role that is not customised has no rows [assumed]."""
+    role = call.role
+    items = [("SystemTableSetup", SETUP_TABLES[table]) for table in sorted(role.setup_tables or ())]
+    items += [("FinanceAgreements", name) for name in sorted(role.agreement_types or ())]
+    return [{"id": n, "customizeIdentifier": area, "itemIdentifier": item} for n, (area, item) in enumerate(items, 1)]
 
 
-def customize_items_count(call: Call, _ids: tuple[int, ...]) -> Answer:
-    """How many items that are."""
-    return Answer(200, dumps({"count": len(_customize_rows(call.role))}))
-
-
-def _my_rows(site: Site, role: Role, member: str) -> list[Record]:
-    """The caller's own levels, one row a module function."""
+def _levels(role: Role) -> list[Record]:
     return [
         {
             "id": number,
@@ -111,17 +110,9 @@ def _my_rows(site: Site, role: Role, member: str) -> list[Record]:
             "moduleIdentifier": module,
             "moduleName": module,
             "sortOrder": number,
-            "member": {"id": list(site.keys).index(member) + 1, "identifier": member, "name": member},
         }
         for number, (module, function) in enumerate(FUNCTIONS, 1)
     ]
-
-
-def _customize_rows(role: Role) -> list[Record]:
-    """What a customised role may reach, item by item; a role that is not customised has no rows [assumed]."""
-    items = [("SystemTableSetup", SETUP_TABLES[table]) for table in sorted(role.setup_tables or ())]
-    items += [("FinanceAgreements", name) for name in sorted(role.agreement_types or ())]
-    return [{"id": n, "customizeIdentifier": area, "itemIdentifier": item} for n, (area, item) in enumerate(items, 1)]
 
 
 def _is_customised(role: Role, function: str) -> bool:

@@ -1,6 +1,7 @@
 """`fields`: which members of a record are answered. Unknown names are ignored; `_info` comes only if it is named."""
 
 from connectwise_simulator.call import Call
+from connectwise_simulator.hrefs import MARK, linked
 from connectwise_simulator.jsonwire import dumps
 from connectwise_simulator.schema import Model, Record
 from connectwise_simulator.tables import Table
@@ -8,12 +9,19 @@ from connectwise_simulator.tables import Table
 Tree = dict[str, "Tree"]
 
 
-def record_text(call: Call, table: Table, record: Record) -> str:
-    """The JSON of one record as this call asked for it."""
+def record_text(call: Call, table: Table, record: Record, view: Model | None = None) -> str:
+    """The JSON of one record as this call asked for it; a view is what another address shows of the table's rows."""
     fields = call.query.get("fields", "").strip()
-    if not fields:
-        return table.text(record, call.newer)
-    return dumps(_selected(_visible(table.model, record, call.newer), _tree(fields)))
+    if fields:
+        return dumps(_selected(_visible(view or table.model, record, call.newer), _tree(fields)))
+    if view is None:
+        return _at(call, table.text(record, call.newer))
+    return _at(call, dumps(linked(view, _visible(view, record, call.newer))))
+
+
+def _at(call: Call, text: str) -> str:
+    """With links to where the client reached this site; live ones have the doubled slash too."""
+    return text.replace(MARK, f"{call.request.root}//") if MARK in text else text
 
 
 def _tree(fields: str) -> Tree:
@@ -27,7 +35,8 @@ def _tree(fields: str) -> Tree:
 
 
 def _visible(model: Model, record: Record, newer: bool) -> Record:
-    return record if newer else {k: v for k, v in record.items() if k == "_info" or not model.fields[k].newer}
+    fields = model.fields
+    return {k: v for k, v in record.items() if k == "_info" or (k in fields and (newer or not fields[k].newer))}
 
 
 def _selected(record: Record, tree: Tree) -> Record:

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import uvicorn
 
 from connectwise_simulator.control import control_app
+from connectwise_simulator.door import Door, listening
 from connectwise_simulator.edge import Edge
 from connectwise_simulator.page import page
 from connectwise_simulator.wire import App, PeerProtocol, Receive, Scope, Send
@@ -40,11 +42,11 @@ def application(world: World) -> App:
 
 
 @contextlib.asynccontextmanager
-async def serving(world: World, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve the world while the block runs; gives the base URL."""
-    listener = socket.create_server((host, port), backlog=1024)
-    # Head and body leave in two writes: with Nagle's algorithm every answer would wait 40 ms for an acknowledgement.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+async def serving(
+    world: World, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Serve the world while the block runs; gives the base URL. Raises CannotListenError."""
+    listener = listening(host, port)
     bound = listener.getsockname()[1]
     config = uvicorn.Config(
         application(world),
@@ -59,24 +61,55 @@ async def serving(world: World, host: str = "127.0.0.1", port: int = 0) -> Async
         timeout_graceful_shutdown=2,
     )
     server = _Server(config)
-    running = asyncio.create_task(server.serve(sockets=[listener]))
+    config.load()
+    door = Door(listener, lambda: PeerProtocol(config, server.server_state, {}), tls)
+    shown = f"[{host}]" if ":" in host else host
+    world.begin(f"{'https' if tls else 'http'}://{shown}:{bound}", lambda order: door.shut(order, server.hang_up))
+    running = asyncio.create_task(server.serve(sockets=[]))
     try:
         while not server.started:
             if running.done():
                 await running
                 raise RuntimeError("the server ended before it started")
             await asyncio.sleep(0.005)
-        yield f"http://{host}:{bound}"
+        await door.open()
+        yield world.url
     finally:
+        await door.close()
+        await world.end()
         server.should_exit = True
-        for task in list(world.late):
-            task.cancel()
         await running
-        listener.close()
+
+
+def tls_of(certificate: Path, key: Path) -> ssl.SSLContext:
+    """What serves https with these files. Raises TlsError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    for file in (certificate, key):
+        try:
+            file.read_bytes()
+        except OSError as error:
+            raise TlsError(f"{file}: {error.strerror}") from None
+    try:
+        context.load_cert_chain(certificate, key, password="")  # nobody is there to type one
+    except ssl.SSLError as error:
+        reason = (error.reason or "").replace("_", " ").lower()
+        raise TlsError(
+            f"{certificate}, {key}: not a PEM certificate and its key without a password ({reason})"
+        ) from None
+    return context
+
+
+class TlsError(Exception):
+    """Certificate or key cannot be used; the text says which and why."""
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the process, not to the server in it."""
+    """uvicorn without its listening, which is the door's, and its signals, which are the process's."""
+
+    def hang_up(self) -> None:
+        """End connections: idle ones at once, others after their answer."""
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,9 +1,12 @@
 """One company's ConnectWise: its tables, members, clock and the choices made where the contract is open."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import ConfigDict, Field, StringConstraints
+
+from connectwise_simulator import schema
 from connectwise_simulator.clock import Clock
 from connectwise_simulator.history import Effect, History
 from connectwise_simulator.journal import Journal
@@ -12,6 +15,9 @@ from connectwise_simulator.roles import READY_MADE, Role
 from connectwise_simulator.schema import Kind, Record, shown_members
 from connectwise_simulator.tables import Table
 
+CODEBASE = r"^[a-z0-9_]+/$"
+Timing = Literal["at_start", "at_end", "period_ahead"]
+
 
 @dataclass(slots=True)
 class Key:
@@ -19,21 +25,43 @@ class Key:
 
     public: str
     private: str
-    role: str
+    member: int  # the id of its row in `members`, which names its role
     revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """Choices where sources contradict each other or are silent; the README gives the evidence."""
+    """Choices where sources contradict each other or are silent; the README gives the evidence.
 
-    bad_auth_status: int = 401  # 404 on some cloud hosts
-    missing_client_id_status: int = 401  # 403 in another report
-    large_pages: str = "cap"  # or "refuse"
-    delete_invoiced_additions: str = "refuse"  # or "allow"
-    proration_digits: int = 2
+    A scenario's `options` are read as this class: a knob is added here and nowhere else.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    bad_auth_status: Literal[401, 404] = 401  # 404 on some cloud hosts
+    missing_client_id_status: Literal[401, 403] = 401  # 403 in another report
+    needs_tls: bool = False  # true: plain HTTP is refused, as by the real service
+    large_pages: Literal["cap", "refuse"] = "cap"
+    old_codebase: Literal["not_found", "redirect"] = "not_found"  # what a codebase of another release is answered
+    calls_per_minute: Annotated[int, Field(ge=1)] | None = None  # None: as many as come
+    calls_at_once: Annotated[int, Field(ge=1)] | None = None  # what the bucket holds; None: a minute's calls
+    additions_fire_agreement_callbacks: bool = False
+    signing_key_as_text: bool = False  # true: a JSON string that holds the JSON, as one client has seen
+    delete_invoiced_additions: Literal["refuse", "allow"] = "refuse"
+    proration_digits: Annotated[int, Field(ge=0, le=6)] = 2
     cancelled_day_is_billed: bool = True
-    client_ids: frozenset[str] | None = None  # None: any
+    current_is_billed: Timing = "at_start"  # when the invoice of a period falls due, by the agreement's periodType
+    future_is_billed: Timing = "period_ahead"
+    both_is_billed: Timing = "period_ahead"
+    undefined_is_billed: Timing = "at_start"
+    invoice_before_due: Literal["refuse", "allow"] = "refuse"
+    ended_agreements: Literal["refuse", "bill_what_is_left"] = "refuse"
+    one_time_agreements: Literal["once", "again"] = "once"  # again: additions that came after the invoice
+    negative_total: Literal["invoice", "credit_memo", "refuse"] = "invoice"
+    cancelled_days_are_credited: bool = False  # days that are on an invoice and no longer within the addition's dates
+    cancel_additions_with_agreement: bool = False
+    included_beyond_quantity_is_credited: bool = False
+    client_ids: frozenset[Annotated[str, StringConstraints(to_lower=True)]] | None = None  # None: any
 
 
 @dataclass(slots=True)
@@ -62,6 +90,8 @@ class Site:
         self.roles: dict[str, Role] = dict(READY_MADE)
         self.tables = {name: Table(name, spec.model, spec.parent) for name, spec in TABLES.items()}
         self.day: date = clock.today()
+        self.origin = ""  # where its callers last found it: scheme and host
+        self.since = len(history)  # effects before it are of a site that had its company id
         self._history = history
         self._journal = journal
 
@@ -72,6 +102,11 @@ class Site:
     def referred(self, table: str, reference: Any) -> Record | None:
         """The record a reference points at, or None."""
         return self.find(table, reference.get("id")) if isinstance(reference, dict) else None
+
+    def under(self, table: str, parent: Record) -> Record:
+        """What a record of this table holds of the record it stands below."""
+        field = TABLES[table].model.fields[TABLES[table].under or ""]
+        return {field.name: reference(field.reference, parent) if field.kind is Kind.REFERENCE else parent["id"]}
 
     def put(self, actor: Actor, table: str, before: Record | None, record: Record) -> Record:
         """Write a record with its `_info`, tell the history, and keep what refers to it in step."""
@@ -95,6 +130,14 @@ class Site:
         record = {k: v for k, v in record.items() if v is not None}
         if record != self.find(table, record["id"]):
             self._replace(table, record)
+
+    def effects_of(self, table: str, record_id: int) -> list[Effect]:
+        """Everything that happened to a record, the oldest first."""
+        return [e for e in self._history.of_record(self.company_id, table, record_id) if e.seq > self.since]
+
+    def told(self, actor: Actor, answer: int | str) -> None:
+        """Write down in the history who heard of the actor's effects."""
+        self._history.told(actor.effects, answer)
 
     def begin_day(self, day: date) -> None:
         """The day that statuses are right for."""
@@ -124,14 +167,14 @@ class Site:
     def _refresh_references(self, table: str, before: Record, after: Record) -> None:
         """References show names: after a renaming every record that points here shows the new one."""
         for other in self.tables.values():
-            pointing = [f for f in other.model.fields.values() if f.kind is Kind.REFERENCE and f.table == table]
+            pointing = [f for f in other.model.fields.values() if f.table == table]
             changed = [f for f in pointing if reference(f.reference, before) != reference(f.reference, after)]
             if not changed:
                 continue
             for record in list(other):
-                new = {f.name: reference(f.reference, after) for f in changed if _points(record.get(f.name), after)}
-                if new:
-                    self._replace(other.name, {**record, **new})
+                new = {f.name: _renamed(f, record.get(f.name), after) for f in changed}
+                if any(value != record.get(name) for name, value in new.items()):
+                    self._replace(other.name, {**record, **{k: v for k, v in new.items() if v is not None}})
 
     def _replace(self, table: str, record: Record) -> None:
         self.tables[table].put(record)
@@ -139,14 +182,25 @@ class Site:
 
 
 def reference(reference_type: str, target: Record) -> Record:
-    """What a reference to this record shows. Contacts and tax codes have no name of their own: it is made."""
+    """What a reference to this record shows. Some records have no name of their own: it is made of what they have."""
     shown = {m: target[m] for m in shown_members(reference_type) if m in target}
-    if reference_type == "ContactReference":
-        shown["name"] = " ".join(filter(None, (target.get("firstName"), target.get("lastName"))))
-    elif reference_type == "TaxCodeReference":
-        shown["name"] = target["identifier"]
+    if reference_type in _NAMES:
+        shown["name"] = " ".join(str(target[part]) for part in _NAMES[reference_type] if target.get(part))
     return {"id": target["id"], **shown}
 
 
-def _points(value: Any, target: Record) -> bool:
-    return isinstance(value, dict) and value.get("id") == target["id"]
+_NAMES = {
+    "ContactReference": ("firstName", "lastName"),
+    "ContactTypeReference": ("description",),
+    "MemberReference": ("firstName", "lastName"),
+    "TaxCodeReference": ("identifier",),
+}
+
+
+def _renamed(field: schema.Field, value: Any, target: Record) -> Any:
+    """A member's value with the target's new name wherever it points at it."""
+    if field.kind is Kind.REFERENCES:
+        return [_renamed(replace(field, kind=Kind.REFERENCE), item, target) for item in value or ()] or None
+    if isinstance(value, dict) and value.get("id") == target["id"]:
+        return reference(field.reference, target)
+    return value

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectwise_simulator.errors import FieldError, plain, unconvertible, unknown_member
 from connectwise_simulator.jsonwire import LARGEST_EXPONENT, loads
-from connectwise_simulator.schema import Field, Kind, Model, Record, members_of
+from connectwise_simulator.schema import IDENTIFIED, Field, Kind, Model, Record, members_of
 from connectwise_simulator.site import Site, reference
 
 _CONTROL = re.compile(r"\r\n|[\r\n\f\b]")  # "not supported" in bodies; shown as a space
@@ -102,12 +102,12 @@ class Reading:
         if not _MILLISECONDS.search(value):
             try:
                 moment = datetime.fromisoformat(value)
-            except ValueError:
-                pass
-            else:
                 if moment.tzinfo is not None:
                     moment = moment.astimezone(UTC)
-                return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+            except (ValueError, OverflowError):
+                pass
+            else:
+                return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
         message = f"Unsupported format applied to {field.name}"
         self.errors.append(FieldError("InvalidField", message, field.name))
         return None
@@ -139,6 +139,8 @@ class Reading:
             return [found for item in value if (found := self._reference(field, item)) is not None]
         for item in value:
             self._members(field, item)
+        if field.reference in IDENTIFIED:
+            return [{k: v for k, v in item.items() if v is not None} for item in value]
         return [{"id": n, **{k: v for k, v in item.items() if v is not None}} for n, item in enumerate(value, 1)]
 
     def _list(self, field: Field, value: Any) -> list[Any]:
@@ -168,8 +170,7 @@ class Reading:
             return None if isinstance(wanted, bool) else self._site.find(table, wanted)
         for key in ("identifier", "name"):
             if isinstance(value.get(key), str):
-                text = value[key].lower()
-                return next((r for r in self._site.tables[table] if str(r.get(key, "")).lower() == text), None)
+                return next(iter(self._site.tables[table].named(key, value[key])), None)
         return None
 
 

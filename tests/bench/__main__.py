@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from devstack.layout import CHECKOUT
-from tests.bench import importing, pushing, recording
+from tests.bench import calling, importing, pushing, recording, simulating
 from tests.bench.ground import Figure, engines, machine
 
 console = Console()
@@ -26,9 +26,11 @@ async def figures() -> AsyncIterator[Figure]:
         folder = Path(name)
         async with engines(folder) as running:
             for title, measured in (
+                ("calling", calling.measure()),  # first: memory is told by its peak
                 ("importing", importing.measure(running.postgres, folder)),
                 ("recording", recording.measure(running)),
                 ("pushing", pushing.measure(running.postgres, folder)),
+                ("simulating", simulating.measure(folder)),
             ):
                 console.print(f"measuring {title} ...", style="dim")
                 for figure in await measured:

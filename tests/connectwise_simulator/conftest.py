@@ -56,12 +56,13 @@ sites:
 class Site(httpx.AsyncClient):
     """A bare HTTP client at one fresh site; paths are relative to `/apis/3.0/`."""
 
-    def __init__(self, root: str, company: str, public: str = "pub") -> None:
+    def __init__(self, root: str, company: str, public: str = "pub", **more: Any) -> None:
         super().__init__(
             base_url=f"{root}/v4_6_release/apis/3.0/",
             auth=httpx.BasicAuth(f"{company}+{public}", "priv"),
             headers={"clientId": "1b7a7e2e-0000-4000-8000-000000000000"},
             timeout=5,
+            **more,
         )
         self.root = root
         self.company = company
@@ -129,3 +130,15 @@ async def eventually(read: Callable[[], Awaitable[T]], right: Callable[[T], obje
             return found
         await asyncio.sleep(0.05)
     raise AssertionError("it did not come to pass")
+
+
+async def first_failure(site: Site, within: float = 5) -> Exception | None:
+    """How calls fail once the port is shut; that is a moment later, so one may still get through or be hung up on."""
+    for _ in range(50):
+        try:
+            await site.get("system/info", timeout=within)
+        except httpx.RemoteProtocolError:
+            pass
+        except httpx.TransportError as error:
+            return error
+    return None

@@ -100,7 +100,7 @@ async def test_new_agreement_starts_today_in_the_sites_time_zone(site: Site) -> 
     await site.control("POST", "clock", json={"site": site.company, "set": "2026-05-01T02:00:00Z"})
     body = {"name": "New", "type": {"id": 1}, "company": {"id": 10}, "contact": {"id": 100}}
     made = (await site.post("finance/agreements", json=body)).json()
-    assert made["contact"] == {"id": 100, "name": "Ada Alder"}
+    assert (made["contact"]["id"], made["contact"]["name"]) == (100, "Ada Alder")
     assert made["billStartDate"] == "2026-04-30T00:00:00Z"
     assert made["agreementStatus"] == "Active"
 

@@ -45,6 +45,7 @@ class Simulator:
     async def truth(self) -> dict[str, Any]:
         """All a client or a test can read of the site, but for the ticking seconds."""
         tables = {path: (await self.client.get(path, params={"pageSize": "1000"})).text for path in READ}
+        tables = {path: text.replace(self.client.root, "") for path, text in tables.items()}  # links name the port
         clock = await self.client.control("GET", "clock?site=kept")
         history = await self.client.request("GET", f"{self.client.root}/_simulator/history")
         return {"tables": tables, "today": clock["kept"]["today"], "history": history.text}
@@ -131,6 +132,36 @@ async def test_restart_keeps_records_history_and_clock(folder: Path, end: signal
         assert before["today"] == "2026-04-19"
 
 
+async def test_members_roles_and_what_stands_below_records_survive_a_kill(folder: Path) -> None:
+    async with running(folder) as simulator:
+        client = simulator.client
+        order = {"public": "late", "private": "priv", "role": "sync-without:Agreements.add"}
+        await client.control("POST", "sites/kept/keys", json=order)
+        field = {
+            "podId": 1,
+            "screenId": "company",
+            "caption": "Tom",
+            "sequenceNumber": 1,
+            "fieldTypeIdentifier": "Text",
+        }
+        await client.post("system/userDefinedFields", json=field)
+        await client.patch("company/companies/10", json=[{"op": "add", "path": "types", "value": [{"id": 3}]}])
+        communication = {"type": {"id": 2, "name": "Direct"}, "value": "555-0100", "defaultFlag": True}
+        await client.post("company/contacts/100/communications", json=communication)
+        paths = ("system/apiMembers", "system/securityroles", "company/companies", "company/contacts")
+        below = ("company/companies/10/typeAssociations", "company/contacts/100/communications")
+        before = [(await client.get(path)).text.replace(client.root, "") for path in (*paths, *below)]
+        await simulator.kill()
+    async with running(folder) as simulator:
+        client = simulator.client
+        assert [(await client.get(path)).text.replace(client.root, "") for path in (*paths, *below)] == before
+        assert "555-0100" in before[3]
+        assert "Tom" in before[2]
+        async with client.as_member("late") as late:
+            assert (await late.get("finance/agreements")).status_code == 200
+            assert (await late.add(1, **DAY)).status_code == 403
+
+
 async def test_numbers_of_effects_and_ids_of_records_go_on_after_a_restart(folder: Path) -> None:
     async with running(folder) as simulator:
         added = (await simulator.client.add(1, **DAY)).json()["id"]
@@ -179,6 +210,30 @@ async def test_changed_and_new_keys_are_remembered(folder: Path) -> None:
         assert (await revoked.get("system/info")).status_code == 401
         assert (await new.get("finance/agreements/count")).status_code == 200
         assert (await new.get("company/contacts/count")).status_code == 403
+
+
+async def test_release_and_knobs_changed_while_it_is_used_are_remembered(folder: Path) -> None:
+    async with running(folder) as simulator:
+        order = {"codebase": "v2026_2/", "options": {"bad_auth_status": 404, "client_ids": ["ABC"]}}
+        await simulator.client.control("POST", "sites/kept/settings", json=order)
+        await simulator.kill()
+    async with running(folder) as simulator, httpx.AsyncClient(base_url=simulator.client.root) as bare:
+        assert (await bare.get("login/companyinfo/kept")).json()["Codebase"] == "v2026_2/"
+        assert (await simulator.client.get("system/info")).status_code == 401
+        simulator.client.headers["clientId"] = "abc"
+        assert (await simulator.client.get("system/info")).status_code == 200
+        assert (await simulator.client.get("system/info", auth=("kept+pub", "wrong"))).status_code == 404
+
+
+async def test_audit_trail_survives_a_restart(folder: Path) -> None:
+    path = "system/audittrail?type=AgreementAddition&id={}"
+    async with running(folder) as simulator:
+        added = (await simulator.client.add(1, **DAY)).json()["id"]
+        before = (await simulator.client.get(path.format(added))).json()
+        await simulator.kill()
+    async with running(folder) as simulator:
+        assert (await simulator.client.get(path.format(added))).json() == before
+        assert [entry["auditSubType"] for entry in before] == ["Added"]
 
 
 @pytest.mark.parametrize("answers", [1, 40, 150])
@@ -246,10 +301,10 @@ async def test_torn_last_line_is_dropped_with_a_note(folder: Path) -> None:
 
 
 async def test_journal_of_another_version_is_refused(folder: Path) -> None:
-    state_in(folder).write_text('{"journal":"connectwise_simulator","version":2}\n')
+    state_in(folder).write_text('{"journal":"connectwise_simulator","version":1}\n')
     said = await refusal(folder)
-    assert "version 2 and this simulator reads 1; delete it to begin again" in said
-    assert state_in(folder).read_text().endswith("2}\n")
+    assert "version 1 and this simulator reads 2; delete it to begin again" in said
+    assert state_in(folder).read_text().endswith("1}\n")
 
 
 @pytest.mark.parametrize("text", ["sites: []\n", "no line end", '{"journal":"another"}\n'])
@@ -261,7 +316,7 @@ async def test_file_that_is_no_journal_is_refused_and_left_alone(folder: Path, t
 
 @pytest.mark.parametrize("line", ["[[", '[["put","nobody","additions",{"id":1}]]', '[["unheard"]]', "7"])
 async def test_damaged_journal_is_refused(folder: Path, line: str) -> None:
-    state_in(folder).write_text(f'{{"journal":"connectwise_simulator","version":1}}\n{line}\n')
+    state_in(folder).write_text(f'{{"journal":"connectwise_simulator","version":2}}\n{line}\n')
     assert "delete the file to begin again" in await refusal(folder)
 
 
@@ -287,16 +342,17 @@ async def test_file_that_doubled_is_written_anew_and_gives_the_same_world(folder
         await changed(simulator)
         await doubled(simulator, scenario_text)
         before = await simulator.truth()
+        known = len(await simulator.client.effects())
     written_anew(state_in(folder))
     kinds = [json.loads(line)[0][0] for line in state_in(folder).read_text().splitlines()[1:]]
-    assert kinds == ["site", *["past"] * 6, "whole"]
+    assert kinds == ["site", *["past"] * known, "whole"]
     async with running(folder) as simulator:
         assert await simulator.truth() == before
         patch = [{"op": "replace", "path": "name", "value": "Alder & Daughters"}]
         await simulator.client.patch("company/companies/10", json=patch)
         await doubled(simulator, scenario_text)
         after = await simulator.truth()
-        assert [effect["seq"] for effect in await simulator.client.effects()] == [1, 2, 3, 4, 5, 6, 7]
+        assert [effect["seq"] for effect in await simulator.client.effects()] == list(range(1, known + 2))
         await simulator.kill()
     large = state_in(folder).stat().st_size
     written_anew(state_in(folder))
