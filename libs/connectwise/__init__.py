@@ -1,26 +1,62 @@
 """The ConnectWise PSA API as typed async Python; knows nothing of billing."""
 
-from connectwise import where
-from connectwise.agreements import (
+from connectwise.client import PINNED_VERSION, AddressRefused, ConnectWise
+from connectwise.credentials import Credentials
+from connectwise.deliveries import Deliveries, Delivery, DeliveryRefused, verify
+from connectwise.discovery import CompanyInfo
+from connectwise.errors import Drifted, NotApplied, ScanBroken, UnknownTimeZone
+from connectwise.filters import (
+    ChildCondition,
+    Condition,
+    ConditionTooLong,
+    CustomFieldCondition,
+    Order,
+    UnsafeText,
+    custom_field,
+    where,
+)
+from connectwise.models.agreements import (
     Addition,
     AdditionChange,
     Agreement,
+    AgreementChange,
     AgreementStatus,
     AgreementType,
     BillCustomer,
     NewAddition,
+    NewAgreement,
 )
-from connectwise.catalog import CatalogItem, CatalogItemChange, NewCatalogItem, ProductClass
-from connectwise.client import PINNED_VERSION, AddressRefused, ConnectWise
-from connectwise.companies import Company, CompanyStatus, CompanyType
-from connectwise.conditions import Condition, ConditionTooLong, UnsafeText
-from connectwise.credentials import Credentials
-from connectwise.errors import NotApplied, ScanBroken
-from connectwise.records import CustomField, Reference
-from connectwise.regions import Region, Site, site_of
-from connectwise.setup_tables import (
+from connectwise.models.base import Reference
+from connectwise.models.catalog import CatalogItem, CatalogItemChange, NewCatalogItem, ProductClass
+from connectwise.models.companies import (
+    Company,
+    CompanyChange,
+    CompanySite,
+    CompanySiteChange,
+    CompanyStatus,
+    CompanyType,
+    NewCompany,
+    NewCompanySite,
+    NewTypeAssociation,
+    TypeAssociation,
+    TypeAssociationChange,
+)
+from connectwise.models.contacts import (
+    Communication,
+    CommunicationChange,
+    CommunicationKind,
+    Contact,
+    ContactChange,
+    NewCommunication,
+    NewContact,
+)
+from connectwise.models.custom_fields import CustomField, CustomFieldValue, UserDefinedField, with_custom_field
+from connectwise.models.invoices import AgreementRecap, Invoice
+from connectwise.models.security import CustomizeItem, Level, Member, MySecurity, SecurityRole, SecurityRoleSetting
+from connectwise.models.setup_tables import (
     BillingCycle,
     BillingOption,
+    BillingTerm,
     Category,
     Currency,
     NewCategory,
@@ -33,8 +69,17 @@ from connectwise.setup_tables import (
     TaxCode,
     UnitOfMeasure,
 )
-from connectwise.system import Level, MySecurity, SystemInfo
-from connectwise.values import Ref
+from connectwise.models.system import (
+    AuditEntry,
+    AuditType,
+    Callback,
+    CallbackChange,
+    CallbackType,
+    NewCallback,
+    SystemInfo,
+)
+from connectwise.models.values import Ref
+from connectwise.regions import Region, Site, site_of
 
 __all__ = [
     "PINNED_VERSION",
@@ -42,45 +87,89 @@ __all__ = [
     "AdditionChange",
     "AddressRefused",
     "Agreement",
+    "AgreementChange",
+    "AgreementRecap",
     "AgreementStatus",
     "AgreementType",
+    "AuditEntry",
+    "AuditType",
     "BillCustomer",
     "BillingCycle",
     "BillingOption",
+    "BillingTerm",
+    "Callback",
+    "CallbackChange",
+    "CallbackType",
     "CatalogItem",
     "CatalogItemChange",
     "Category",
+    "ChildCondition",
+    "Communication",
+    "CommunicationChange",
+    "CommunicationKind",
     "Company",
+    "CompanyChange",
+    "CompanyInfo",
+    "CompanySite",
+    "CompanySiteChange",
     "CompanyStatus",
     "CompanyType",
     "Condition",
     "ConditionTooLong",
     "ConnectWise",
+    "Contact",
+    "ContactChange",
     "Credentials",
     "Currency",
     "CustomField",
+    "CustomFieldCondition",
+    "CustomFieldValue",
+    "CustomizeItem",
+    "Deliveries",
+    "Delivery",
+    "DeliveryRefused",
+    "Drifted",
+    "Invoice",
     "Level",
+    "Member",
     "MySecurity",
     "NewAddition",
+    "NewAgreement",
+    "NewCallback",
     "NewCatalogItem",
     "NewCategory",
+    "NewCommunication",
+    "NewCompany",
+    "NewCompanySite",
+    "NewContact",
     "NewProductType",
     "NewSubcategory",
+    "NewTypeAssociation",
     "NewUnitOfMeasure",
     "NotApplied",
+    "Order",
     "ProductClass",
     "ProductType",
     "Ref",
     "Reference",
     "Region",
     "ScanBroken",
+    "SecurityRole",
+    "SecurityRoleSetting",
     "Site",
     "Subcategory",
     "SystemInfo",
     "TableRowChange",
     "TaxCode",
+    "TypeAssociation",
+    "TypeAssociationChange",
     "UnitOfMeasure",
+    "UnknownTimeZone",
     "UnsafeText",
+    "UserDefinedField",
+    "custom_field",
     "site_of",
+    "verify",
     "where",
+    "with_custom_field",
 ]

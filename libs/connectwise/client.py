@@ -3,26 +3,30 @@
 from types import TracebackType
 from typing import Self
 
-from connectwise.agreements import Addition
 from connectwise.calls import Calls
-from connectwise.catalog import CatalogItem
+from connectwise.collection import Collection, WritableCollection
 from connectwise.credentials import Credentials
-from connectwise.discovery import Discovery
+from connectwise.discovery import CompanyInfo, Discovery
 from connectwise.endpoints import (
     Additions,
     Agreements,
+    Callbacks,
     Catalog,
     Categories,
     Companies,
+    Contacts,
     ProductTypes,
+    SecurityRoles,
     Subcategories,
     System,
     UnitsOfMeasure,
 )
-from connectwise.regions import site_of
-from connectwise.resources import Collection
-from connectwise.setup_tables import (
+from connectwise.models.agreements import Addition
+from connectwise.models.catalog import CatalogItem
+from connectwise.models.invoices import Invoice
+from connectwise.models.setup_tables import (
     BillingCycle,
+    BillingTerm,
     Category,
     Currency,
     ProductType,
@@ -30,7 +34,9 @@ from connectwise.setup_tables import (
     TaxCode,
     UnitOfMeasure,
 )
-from httpkit import AddressPolicy, Clock, HttpClient, Limiter, LoopClock, Refused, RetryPolicy
+from connectwise.models.system import Callback
+from connectwise.regions import site_of
+from httpkit import AddressPolicy, Breaker, Clock, HttpClient, Limiter, LoopClock, Refused, RetryPolicy
 
 PINNED_VERSION = "2025.1"
 
@@ -47,7 +53,8 @@ class ConnectWise:
     """The ConnectWise PSA API of one site.
 
     `site` is a region's name (`na`, `eu`, ...) or an address. `limiter` is shared by everything in the process that
-    calls this site. `version` pins the models that the site speaks. Opens nothing before the first call.
+    calls this site, and so may be `breaker`. `version` pins the models that the site speaks. Opens nothing before the
+    first call.
 
     Raises:
         AddressRefused: the address is not public https; `addresses` can allow more.
@@ -65,6 +72,7 @@ class ConnectWise:
         page_size: int = 500,
         addresses: AddressPolicy | None = None,
         retry: RetryPolicy | None = None,
+        breaker: Breaker | None = None,
         clock: Clock | None = None,
     ) -> None:
         found = site_of(site, addresses)
@@ -72,11 +80,13 @@ class ConnectWise:
             raise AddressRefused(found)
         self.site = found
         clock = clock or LoopClock()
+        retry = retry or RetryPolicy()
 
-        def client(url: str, headers: dict[str, str]) -> HttpClient:
+        def client(url: str, headers: dict[str, str], breaker: Breaker | None = None) -> HttpClient:
             return HttpClient(
                 url,
                 limiter=limiter,
+                breaker=breaker,
                 api="connectwise",
                 headers=headers,
                 deadline=deadline,
@@ -89,13 +99,17 @@ class ConnectWise:
 
         self._login = client(found.login_url, {})
         accept = f"application/vnd.connectwise.com+json; version={version}"
-        self._api = client(found.api_url, {**credentials.headers(), "accept": accept})
-        calls = Calls(self._api, Discovery(self._login, credentials.company_id, clock=clock), clock=clock)
+        self._api = client(found.api_url, {**credentials.headers(), "accept": accept}, breaker)
+        self._discovery = Discovery(self._login, credentials.company_id, clock=clock)
+        calls = Calls(self._api, self._discovery, retry=retry, clock=clock)
         self._calls = calls
         self._page_size = page_size
 
         self.system = System(calls)
+        self.security_roles = SecurityRoles(calls)
+        self.callbacks: Callbacks = WritableCollection(calls, "/system/callbacks", Callback)
         self.companies = Companies(calls, page_size=page_size)
+        self.contacts = Contacts(calls, page_size=page_size)
         self.agreements = Agreements(calls, page_size=page_size)
         self.catalog = Catalog(calls, "/procurement/catalog", CatalogItem, page_size=page_size)
         self.categories = Categories(calls, "/procurement/categories", Category)
@@ -103,8 +117,18 @@ class ConnectWise:
         self.product_types = ProductTypes(calls, "/procurement/types", ProductType)
         self.units_of_measure = UnitsOfMeasure(calls, "/procurement/unitOfMeasures", UnitOfMeasure)
         self.billing_cycles = Collection(calls, "/finance/billingCycles", BillingCycle)
+        self.billing_terms = Collection(calls, "/finance/billingTerms", BillingTerm)
         self.currencies = Collection(calls, "/finance/currencies", Currency)
         self.tax_codes = Collection(calls, "/finance/taxCodes", TaxCode)
+        self.invoices = Collection(calls, "/finance/invoices", Invoice, page_size=page_size)
+
+    async def company_info(self) -> CompanyInfo:
+        """What the site tells everyone about itself and this company id; asked without signing in.
+
+        Raises:
+            ApiError: `CONFIG`, the site does not know the company id, or is no ConnectWise.
+        """
+        return await self._discovery.company_info()
 
     def additions(self, agreement_id: int) -> Additions:
         """The additions of one agreement; the API has no list of all."""

@@ -1,12 +1,46 @@
 """Which resource lies where."""
 
-from connectwise.agreements import Addition, AdditionChange, Agreement, AgreementType, NewAddition
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
 from connectwise.calls import Calls
-from connectwise.catalog import CatalogItem, CatalogItemChange, NewCatalogItem
-from connectwise.companies import Company, CompanyStatus, CompanyType
-from connectwise.errors import ScanBroken
-from connectwise.resources import Collection, WritableCollection
-from connectwise.setup_tables import (
+from connectwise.collection import Collection, Records, WritableCollection
+from connectwise.models.agreements import (
+    Addition,
+    AdditionChange,
+    Agreement,
+    AgreementChange,
+    AgreementType,
+    NewAddition,
+    NewAgreement,
+)
+from connectwise.models.base import Record, Reference
+from connectwise.models.catalog import CatalogItem, CatalogItemChange, NewCatalogItem
+from connectwise.models.companies import (
+    Company,
+    CompanyChange,
+    CompanySite,
+    CompanySiteChange,
+    CompanyStatus,
+    CompanyType,
+    NewCompany,
+    NewCompanySite,
+    NewTypeAssociation,
+    TypeAssociation,
+    TypeAssociationChange,
+)
+from connectwise.models.contacts import (
+    Communication,
+    CommunicationChange,
+    Contact,
+    ContactChange,
+    NewCommunication,
+    NewContact,
+)
+from connectwise.models.custom_fields import UserDefinedField
+from connectwise.models.invoices import AgreementRecap
+from connectwise.models.security import CustomizeItem, Member, MySecurity, SecurityRole, SecurityRoleSetting
+from connectwise.models.setup_tables import (
     Category,
     NewCategory,
     NewProductType,
@@ -17,16 +51,22 @@ from connectwise.setup_tables import (
     TableRowChange,
     UnitOfMeasure,
 )
-from connectwise.system import MySecurity, SystemInfo
+from connectwise.models.system import AuditEntry, Callback, CallbackChange, NewCallback, SystemInfo
+from connectwise.paging import LARGEST_PAGE, numbered_pages
+from httpkit import ApiError, Outcome
 
 Additions = WritableCollection[Addition, NewAddition, AdditionChange]
+Callbacks = WritableCollection[Callback, NewCallback, CallbackChange]
 Catalog = WritableCollection[CatalogItem, NewCatalogItem, CatalogItemChange]
 Categories = WritableCollection[Category, NewCategory, TableRowChange]
-Subcategories = WritableCollection[Subcategory, NewSubcategory, TableRowChange]
+Communications = WritableCollection[Communication, NewCommunication, CommunicationChange]
+CompanySites = WritableCollection[CompanySite, NewCompanySite, CompanySiteChange]
 ProductTypes = WritableCollection[ProductType, NewProductType, TableRowChange]
+Subcategories = WritableCollection[Subcategory, NewSubcategory, TableRowChange]
+TypeAssociations = WritableCollection[TypeAssociation, NewTypeAssociation, TypeAssociationChange]
 UnitsOfMeasure = WritableCollection[UnitOfMeasure, NewUnitOfMeasure, TableRowChange]
 
-_LARGEST_PAGE = 1000
+M = TypeVar("M", bound=Record)
 
 
 class System:
@@ -34,6 +74,8 @@ class System:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+        self.members = Collection(calls, "/system/info/members", Member)
+        self.user_defined_fields = Collection(calls, "/system/userDefinedFields", UserDefinedField)
 
     async def info(self) -> SystemInfo:
         """Version, kind and time zone of the site."""
@@ -42,20 +84,40 @@ class System:
         return SystemInfo.read(answer.json, request_id=answer.request_id, call=path)
 
     async def my_security(self) -> list[MySecurity]:
-        """The caller's level for every module function; needs no right to read roles.
+        """The caller's level for every module function; needs no right to read roles."""
+        return [row async for row in _numbered(self._calls, "/system/mySecurity", MySecurity)]
 
-        A role has a few hundred of them, so one page of the largest size is read; whether this list has the other
-        kind of paging is not documented.
+    async def my_customize_items(self) -> list[CustomizeItem]:
+        """What the caller's customised rights reach: agreement types, setup tables and the like."""
+        return [row async for row in _numbered(self._calls, "/system/mySecurity/customizeItems/", CustomizeItem)]
+
+    async def me(self) -> Reference | None:
+        """The member whose key this is, as far as the site names it: the API has no address for it."""
+        rows = await self.my_security()
+        return next((row.member for row in rows if row.member is not None), None)
+
+    async def audit_trail(self, kind: str, record_id: int) -> AsyncIterator[AuditEntry]:
+        """What was done to a record; `kind` is an `AuditType` or another of the site's names.
+
+        This list has numbered pages only (contract 2.4): entries that come meanwhile can show an older one twice.
         """
-        path = "/system/mySecurity"
-        answer = await self._calls.read(path, {"pageSize": _LARGEST_PAGE})
-        rows = answer.json
-        if not isinstance(rows, list) or len(rows) >= _LARGEST_PAGE:
-            raise ScanBroken("the answer is no complete list", request_id=answer.request_id, call=f"GET {path}")
-        return [MySecurity.read(raw, request_id=answer.request_id, call=path) for raw in rows]
+        params: dict[str, str | int] = {"type": kind, "id": record_id}
+        async for entry in _numbered(self._calls, "/system/audittrail", AuditEntry, params):
+            yield entry
 
 
-class Companies(Collection[Company]):
+class SecurityRoles(Collection[SecurityRole]):
+    """Roles; reading them takes rights that `system.my_security` does not."""
+
+    def __init__(self, calls: Calls) -> None:
+        super().__init__(calls, "/system/securityroles", SecurityRole)
+
+    def settings(self, role_id: int) -> Collection[SecurityRoleSetting]:
+        """The levels of one role."""
+        return Collection(self._calls, f"/system/securityRoles/{role_id:d}/settings", SecurityRoleSetting)
+
+
+class Companies(WritableCollection[Company, NewCompany, CompanyChange]):
     """Companies, with the tables that classify them."""
 
     def __init__(self, calls: Calls, *, page_size: int) -> None:
@@ -63,10 +125,68 @@ class Companies(Collection[Company]):
         self.statuses = Collection(calls, "/company/companies/statuses", CompanyStatus)
         self.types = Collection(calls, "/company/companies/types", CompanyType)
 
+    def sites(self, company_id: int) -> CompanySites:
+        """The sites of one company."""
+        return WritableCollection(self._calls, f"{self._path}/{company_id:d}/sites", CompanySite)
 
-class Agreements(Collection[Agreement]):
-    """Agreements, with their types."""
+    def type_associations(self, company_id: int) -> TypeAssociations:
+        """The types of one company, as rows that can be added and taken away."""
+        return WritableCollection(self._calls, f"{self._path}/{company_id:d}/typeAssociations", TypeAssociation)
+
+
+class Contacts(WritableCollection[Contact, NewContact, ContactChange]):
+    """People at companies."""
+
+    def __init__(self, calls: Calls, *, page_size: int) -> None:
+        super().__init__(calls, "/company/contacts", Contact, page_size=page_size)
+
+    def communications(self, contact_id: int) -> Communications:
+        """How one contact is reached."""
+        return WritableCollection(self._calls, f"{self._path}/{contact_id:d}/communications", Communication)
+
+
+class Agreements(WritableCollection[Agreement, NewAgreement, AgreementChange]):
+    """Agreements, with their types and recaps."""
 
     def __init__(self, calls: Calls, *, page_size: int) -> None:
         super().__init__(calls, "/finance/agreements", Agreement, page_size=page_size)
         self.types = Collection(calls, "/finance/agreements/types", AgreementType)
+        self.recaps = Records(calls, "/finance/agreementrecap/", AgreementRecap, page_size=page_size)
+
+    async def invoice(self, agreement_id: int, *, admit_within: float | None = None) -> int:
+        """Have the site make the agreement's next invoice; its id. One POST, never repeated.
+
+        Raises:
+            ApiError: `AMBIGUOUS` also when the answer is no id: look at the agreement's invoices.
+        """
+        path = f"{self._path_of(agreement_id)}/invoice"
+        answer = await self._calls.write("POST", path, admit_within=admit_within)
+        if type(answer.json) is not int:
+            raise ApiError(
+                Outcome.AMBIGUOUS,
+                "unreadable_answer",
+                "The site's answer is no invoice id.",
+                status=answer.status,
+                request_id=answer.request_id,
+                call=f"POST {self._path}/{{id}}/invoice",
+            )
+        return answer.json
+
+    async def copy(self, agreement_id: int, *, admit_within: float | None = None) -> Agreement:
+        """Have the site copy an agreement; the new one. One POST, never repeated.
+
+        Additions come along with their serial numbers, so a marker in one is afterwards on two agreements.
+        """
+        answer = await self._calls.write("POST", f"{self._path_of(agreement_id)}/copy", admit_within=admit_within)
+        copied = self._read(answer.json, answer)
+        if copied.id == agreement_id:
+            raise self._foreign("the agreement that was to be copied", answer, f"POST {self._path}/{{id}}/copy")
+        return copied
+
+
+async def _numbered(
+    calls: Calls, path: str, record: type[M], params: dict[str, str | int] | None = None
+) -> AsyncIterator[M]:
+    async for rows, answer in numbered_pages(calls, path, params or {}, page_size=LARGEST_PAGE):
+        for raw in rows:
+            yield record.read(raw, request_id=answer.request_id, call=path)

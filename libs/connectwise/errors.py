@@ -1,6 +1,7 @@
 """What this API adds to the exceptions of `httpkit`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from httpkit import ApiError, Outcome
 
@@ -35,3 +36,39 @@ class ScanBroken(ApiError):  # noqa: N818 - named by the fact
             request_id=request_id,
             call=call,
         )
+
+
+class Drifted(ApiError):  # noqa: N818 - named by the fact
+    """A record is no longer as the caller expected it; nothing was written.
+
+    `fields` names what differs, `expected` and `found` hold the values by those names, as the site writes them.
+    Rejected: the same change with the same expectation cannot succeed, somebody has to look at the record again.
+    """
+
+    def __init__(
+        self,
+        expected: Mapping[str, Any],
+        found: Mapping[str, Any],
+        *,
+        request_id: str | None,
+        call: str,
+    ) -> None:
+        names = ", ".join(expected)
+        super().__init__(
+            Outcome.REJECTED,
+            "drifted",
+            f"The record was changed meanwhile ({names}); nothing was written.",
+            request_id=request_id,
+            call=call,
+        )
+        self.fields = tuple(expected)
+        self.expected = dict(expected)
+        self.found = dict(found)
+
+
+class UnknownTimeZone(LookupError):  # noqa: N818 - named by the fact
+    """The site's time zone has a name that is neither an IANA name nor a known Windows name; `name` keeps it."""
+
+    def __init__(self, name: str | None) -> None:
+        super().__init__(f"the site's time zone {name!r} is not known here, so its date of today is not either")
+        self.name = name

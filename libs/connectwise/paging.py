@@ -1,51 +1,85 @@
-"""Lists read to their end, page by page, by the site's forward-only paging (contract 2.4).
+"""Lists read to their end, page by page (contract 2.4). The end is where the Link header says so.
 
-Forward-only pages are `id > pageId`, so rows that come or go between two pages shift nothing.
+A short or an empty page is never the end. Of a link only the number of the next page is used: the filters stay ours,
+and credentials cannot be led to another host.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from connectwise.calls import Calls
 from connectwise.errors import ScanBroken
 from httpkit import Answer
 
+LARGEST_PAGE = 1000
+_LINK = re.compile(r"<([^>]*)>([^<]*)")  # a target, and its attributes up to the next target
 
-async def pages(calls: Calls, path: str, params: Mapping[str, str | int]) -> AsyncIterator[tuple[list[Any], Answer]]:
-    """The rows of each page, with the answer they came in.
+Params = Mapping[str, str | int]
+Page = tuple[list[Any], Answer]
 
-    The end is where the Link header names no next page; a short or empty page is not the end. Of the link only the page
-    id is used: the filters stay ours, and credentials cannot be led to another host.
+
+async def forward_pages(calls: Calls, path: str, params: Params) -> AsyncIterator[Page]:
+    """Pages of the forward-only kind, ordered by id: rows that come or go between two pages shift nothing.
 
     Raises:
         ScanBroken: the site did not page as asked, so nobody knows whether this is all.
     """
-    page_id: int | None = None
-    call = f"GET {path}"
+    page_id = 0
     while True:
-        asked = dict(params) if page_id is None else {**params, "pageId": page_id}
-        answer = await calls.read(path, asked, forward=True)
-        rows = answer.json
-        if not isinstance(rows, list):
-            raise ScanBroken("the answer is no list", request_id=answer.request_id, call=call)
-        yield rows, answer
+        answer = await calls.read(path, {**params, "pageId": page_id} if page_id else params, forward=True)
+        yield _rows(answer, path), answer
         if "link" not in answer.headers:
-            raise ScanBroken("the answer does not say what comes next", request_id=answer.request_id, call=call)
-        following = _next_page_id(answer.headers["link"])
+            raise _broken("the answer does not say what comes next", answer, path)
+        following = _next(answer.headers["link"], "pageid")
         if following is None:
             return
-        if following <= (page_id or 0):
-            raise ScanBroken("the next page is not after this one", request_id=answer.request_id, call=call)
+        if following <= page_id:
+            raise _broken("the next page is not after this one", answer, path)
         page_id = following
 
 
-def _next_page_id(link: str) -> int | None:
-    """The page id of the link with the relation `next`; None where there is none; 0 for one that cannot be read."""
-    for part in link.split(",<") if link else ():
-        target, _, attributes = part.strip().lstrip("<").partition(">")
-        relations = [value.strip().removeprefix("rel=").strip("\"'") for value in attributes.split(";")]
+async def numbered_pages(calls: Calls, path: str, params: Params, *, page_size: int) -> AsyncIterator[Page]:
+    """Pages of the navigable kind, for lists that have no other and for those in an order of one's own.
+
+    They are no snapshot: what comes or goes meanwhile shifts rows from one page to another.
+
+    Raises:
+        ScanBroken: the site did not page as asked, so nobody knows whether this is all.
+    """
+    number = 1
+    while True:
+        answer = await calls.read(path, {**params, "pageSize": page_size, "page": number})
+        rows = _rows(answer, path)
+        yield rows, answer
+        # The last page names no next one, and a list of one page may have no header at all.
+        if "link" not in answer.headers and len(rows) >= page_size:
+            raise _broken("the answer does not say what comes next", answer, path)
+        following = _next(answer.headers.get("link", ""), "page")
+        if following is None:
+            return
+        if following <= number:
+            raise _broken("the next page is not after this one", answer, path)
+        number = following
+
+
+def _rows(answer: Answer, path: str) -> list[Any]:
+    rows = answer.json
+    if not isinstance(rows, list):
+        raise _broken("the answer is no list", answer, path)
+    return rows
+
+
+def _broken(reason: str, answer: Answer, path: str) -> ScanBroken:
+    return ScanBroken(reason, request_id=answer.request_id, call=f"GET {path}")
+
+
+def _next(link: str, name: str) -> int | None:
+    """The page number of the link with the relation `next`; None where there is none; 0 for one that is unreadable."""
+    for target, attributes in _LINK.findall(link):
+        relations = [value.strip(" ,").removeprefix("rel=").strip("\"'").lower() for value in attributes.split(";")]
         if "next" in relations:
-            values = parse_qs(urlsplit(target).query).get("pageId") or parse_qs(urlsplit(target).query).get("pageid")
+            values = [value for key, value in parse_qsl(urlsplit(target).query) if key.lower() == name]
             return int(values[0]) if values and values[0].isascii() and values[0].isdigit() else 0
     return None

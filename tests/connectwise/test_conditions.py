@@ -6,8 +6,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from connectwise import Condition, ConditionTooLong, UnsafeText, where
-from connectwise.conditions import cut
+from connectwise import (
+    ChildCondition,
+    Condition,
+    ConditionTooLong,
+    CustomFieldCondition,
+    UnsafeText,
+    custom_field,
+    where,
+)
+from connectwise.filters.conditions import cut
 from tests.connectwise.grammar import Reader
 
 NASTY = "\"'[]%_*\\() =<>!,orandOR AND ) company/id = 1"
@@ -152,3 +160,90 @@ def test_value_of_another_type_is_refused(build: Any) -> None:
 def test_empty_list_is_refused() -> None:
     with pytest.raises(ValueError, match="finds nothing"):
         where.Agreement.id.in_([])
+
+
+kinds = st.integers(1, 4)
+names = st.sampled_from(["a", "b c", "[x]", "100%", "'"])
+child_simple = st.one_of(
+    st.builds(lambda n: where.Company.types_id == n, kinds),
+    st.builds(lambda n: where.Company.types_id != n, kinds),
+    st.builds(lambda n: where.Company.types_id < n, kinds),
+    st.builds(lambda n: where.Company.types_id >= n, kinds),
+    st.builds(lambda name: where.Company.types_name == name, names),
+    st.builds(where.Company.types_name.contains, names),
+    st.builds(where.Company.types_name.starts_with, names),
+)
+child_compound = st.recursive(
+    child_simple,
+    lambda inner: st.one_of(st.builds(lambda a, b: a & b, inner, inner), st.builds(lambda a, b: a | b, inner, inner)),
+    max_leaves=6,
+)
+child_rows = st.lists(st.fixed_dictionaries({"types/id": kinds, "types/name": names}), max_size=3)
+
+
+def any_row(condition: ChildCondition | CustomFieldCondition, rows_of: list[dict[str, Any]]) -> bool:
+    """As the site reads both kinds of filters: one row satisfies the whole."""
+    test = Reader(condition.text).read()
+    return any(test(row) for row in rows_of)
+
+
+@given(child_compound, child_compound, child_rows)
+def test_child_conditions_are_about_one_row(
+    left: ChildCondition, right: ChildCondition, within: list[dict[str, Any]]
+) -> None:
+    holds_left, holds_right = Reader(left.text).read(), Reader(right.text).read()
+    assert any_row(left & right, within) == any(holds_left(row) and holds_right(row) for row in within)
+    assert any_row(left | right, within) == any(holds_left(row) or holds_right(row) for row in within)
+
+
+@given(typed, typed)
+def test_caption_and_value_of_a_custom_field_stay_values(caption: str, value: str) -> None:
+    assume(caption)
+    try:
+        condition = custom_field(caption) == value
+    except UnsafeText:
+        assume(False)
+        raise
+    assert any_row(condition, [{"caption": caption, "value": value}])
+    assert not any_row(condition, [{"caption": caption, "value": value + "x"}, {"caption": "x", "value": value}])
+
+
+@given(st.integers(-5, 5), st.integers(-5, 5), st.integers(-5, 5))
+def test_alternatives_of_custom_fields_are_about_one_field_each(bound: int, first: int, second: int) -> None:
+    within = [{"caption": "A", "value": first}, {"caption": "B", "value": second}]
+    assert any_row((custom_field("A") < bound) | (custom_field("B") >= bound), within) == (
+        first < bound or second >= bound
+    )
+
+
+def test_there_is_no_list_of_values_in_rows_and_no_negation() -> None:
+    """The site has no `in` there, and turning an operator round would ask about another row."""
+    for name in (where.Company.types_id, where.Contact.communications_value, custom_field("A")):
+        assert not hasattr(name, "in_")
+    for condition in (where.Company.types_id == 4, custom_field("A") == 4):
+        assert not hasattr(condition, "__invert__")
+        with pytest.raises(TypeError):
+            bool(condition)
+    assert not hasattr(custom_field("A") == 4, "__and__")
+
+
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (custom_field("Tom Number").is_set, 'caption = "Tom Number" AND value != null'),
+        (custom_field("Ready") == True, 'caption = "Ready" AND value = true'),  # noqa: E712 - a condition
+        (custom_field("Due") <= date(2026, 1, 31), 'caption = "Due" AND value <= [2026-01-31T00:00:00Z]'),
+        (custom_field("Rate") > Decimal("1.50"), 'caption = "Rate" AND value > 1.50'),
+        (
+            (custom_field("A") == "x") | (custom_field("B") != 2),
+            '(caption = "A" AND value = "x") OR (caption = "B" AND value != 2)',
+        ),
+        (
+            where.Contact.communications_value.contains("x") & (where.Contact.communications_type == "Email"),
+            'communicationItems/value contains "x" AND communicationItems/communicationType = "Email"',
+        ),
+        (where.Agreement.name.ascending.then(where.Agreement.cancelled.descending), "name asc, cancelledFlag desc"),
+    ],
+)
+def test_filter_on_rows_and_order_are_written_in_the_grammar(condition: Any, text: str) -> None:
+    assert condition.text == text

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectwise import AdditionChange, CatalogItemChange, NewAddition, NewCatalogItem, NotApplied, Ref
+from connectwise import (
+    AdditionChange,
+    CatalogItemChange,
+    CustomFieldValue,
+    NewAddition,
+    NewCatalogItem,
+    NotApplied,
+    Ref,
+)
+from connectwise.models.values import shows
 from httpkit import ApiError, NotAdmitted, Outcome
 from tests.connectwise.site import BASE, INFO, calls, connected
 from tests.httpkit.peer import Behaviour, bytes_then_close, in_turn, reply, reset, silence
@@ -217,3 +226,37 @@ def test_draft_survives_storage_as_json() -> None:
     new = addition(unit_price=Decimal("1.230000"))
     again = NewAddition.model_validate_json(new.model_dump_json(exclude_unset=True))
     assert again.wire() == new.wire()
+
+
+async def test_invoice_is_made_by_one_post_without_a_body() -> None:
+    async with connected(reply(201, 4711)) as (psa, there):
+        assert await psa.agreements.invoice(3) == 4711
+    assert [(asked.method, asked.target, asked.body) for asked in calls(there)] == [
+        ("POST", f"{BASE}/finance/agreements/3/invoice", b"")
+    ]
+
+
+@pytest.mark.parametrize("answer", [reply(201, {"id": 4711}), reply(201, True), reply(201, raw=b""), reset])
+async def test_invoice_without_an_id_is_ambiguous_and_not_repeated(answer: Behaviour) -> None:
+    async with connected(answer) as (psa, there):
+        with pytest.raises(ApiError) as caught:
+            await psa.agreements.invoice(3)
+    assert caught.value.outcome is Outcome.AMBIGUOUS
+    assert len(calls(there)) == 1
+
+
+@pytest.mark.parametrize("answer", [reply(201, {"id": 3}), reply(201, {}), reply(500, {}), reset])
+async def test_copy_that_is_no_new_agreement_is_ambiguous_and_not_repeated(answer: Behaviour) -> None:
+    async with connected(answer) as (psa, there):
+        with pytest.raises(ApiError) as caught:
+            await psa.agreements.copy(3)
+    assert caught.value.outcome is Outcome.AMBIGUOUS
+    assert len(calls(there)) == 1
+
+
+def test_number_in_a_custom_field_may_come_back_as_a_number() -> None:
+    """A draft that was kept as JSON has its decimals as text."""
+    kept = CustomFieldValue.model_validate_json(CustomFieldValue(id=1, value=Decimal("1.50")).model_dump_json())
+    assert shows([{"id": 1, "value": Decimal("1.5")}], [kept.wire()])
+    assert not shows([{"id": 1, "value": Decimal("1.6")}], [kept.wire()])
+    assert not shows([{"id": 1, "value": True}], [{"id": 1, "value": "1"}])

@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from connectwise.records import Change, CurrencyReference, CustomField, IdentifiedRecord, NewRecord, Reference
-from connectwise.values import Amount, CivilDate, Ref, Text
+from connectwise.models.base import Change, CurrencyReference, IdentifiedRecord, NewRecord, Reference
+from connectwise.models.custom_fields import CustomField, CustomFieldValues
+from connectwise.models.values import Amount, CivilDate, CompanyRef, IdRef, ItemRef, NamedRef, Text
 
 
 class BillCustomer(StrEnum):
@@ -69,6 +70,9 @@ class Agreement(IdentifiedRecord):
     tax_code: Reference | None = None
     currency: CurrencyReference | None = None
     bill_to_company: Reference | None = None
+    reason_cancelled: str | None = None
+    customer_po: str | None = Field(default=None, alias="customerPO")
+    internal_notes: str | None = None
     custom_fields: list[CustomField] | None = None
 
 
@@ -106,7 +110,7 @@ class NewAddition(NewRecord):
 
     marker: ClassVar[str | None] = "serialNumber"
 
-    product: Ref
+    product: ItemRef
     quantity: Amount
     bill_customer: str = BillCustomer.BILLABLE
     unit_price: Amount | None = None
@@ -119,6 +123,7 @@ class NewAddition(NewRecord):
     invoice_description: Annotated[Text, Field(max_length=6000)] | None = None
     purchase_item_flag: bool | None = None
     special_order_flag: bool | None = None
+    custom_fields: CustomFieldValues | None = None
 
 
 class AdditionChange(Change):
@@ -134,3 +139,69 @@ class AdditionChange(Change):
     taxable_flag: bool | None = None
     serial_number: Annotated[Text, Field(max_length=50)] | None = None
     invoice_description: Annotated[Text, Field(max_length=6000)] | None = None
+    custom_fields: CustomFieldValues | None = None
+
+
+class NewAgreement(NewRecord):
+    """An agreement to create.
+
+    Give `bill_start_date`: the site takes its own today otherwise, which can be after the first addition (contract
+    3.3).
+    """
+
+    name: Annotated[Text, Field(min_length=1, max_length=100)]
+    type: NamedRef
+    company: CompanyRef
+    contact: NamedRef
+    site: NamedRef | None = None
+    parent_agreement: NamedRef | None = None
+    start_date: CivilDate | None = None
+    end_date: CivilDate | None = None
+    no_ending_date_flag: bool | None = None
+    bill_start_date: CivilDate | None = None
+    billing_cycle: NamedRef | None = None
+    billing_terms: NamedRef | None = None
+    invoicing_cycle: str | None = None
+    period_type: str | None = None
+    bill_one_time_flag: bool | None = None
+    one_time_flag: bool | None = None
+    prorate_flag: bool | None = None
+    invoice_prorated_additions_flag: bool | None = None
+    auto_invoice_flag: bool | None = None
+    bill_amount: Amount | None = None
+    taxable: bool | None = None
+    tax_code: NamedRef | None = None
+    currency: IdRef | None = None
+    bill_to_company: CompanyRef | None = None
+    customer_po: Annotated[Text, Field(max_length=50)] | None = Field(default=None, alias="customerPO")
+    internal_notes: Text | None = None
+    invoice_description: Text | None = None
+    custom_fields: CustomFieldValues | None = None
+
+
+class AgreementChange(Change):
+    """What may be changed on an agreement; `agreementStatus` is computed from dates and the cancelled flag."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=100)] | None = None
+    type: NamedRef | None = None
+    contact: NamedRef | None = None
+    site: NamedRef | None = None
+    parent_agreement: NamedRef | None = None
+    end_date: CivilDate | None = None
+    no_ending_date_flag: bool | None = None
+    cancelled_flag: bool | None = None
+    date_cancelled: CivilDate | None = None
+    reason_cancelled: Annotated[Text, Field(max_length=100)] | None = None
+    billing_cycle: NamedRef | None = None
+    billing_terms: NamedRef | None = None
+    bill_start_date: CivilDate | None = None
+    prorate_flag: bool | None = None
+    invoice_prorated_additions_flag: bool | None = None
+    auto_invoice_flag: bool | None = None
+    bill_amount: Amount | None = None
+    taxable: bool | None = None
+    tax_code: NamedRef | None = None
+    bill_to_company: CompanyRef | None = None
+    customer_po: Annotated[Text, Field(max_length=50)] | None = Field(default=None, alias="customerPO")
+    internal_notes: Text | None = None
+    custom_fields: CustomFieldValues | None = None

@@ -1,23 +1,51 @@
 """Names that filters can use, each with the kind of value that it has."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Generic, TypeVar
 
-from connectwise.conditions import Comparison, Condition, Membership, Operator, UnsafeText
+from connectwise.filters.conditions import Comparison, Condition, Membership, Operator, UnsafeText
 
 V = TypeVar("V", int, int | Decimal, str, date, datetime)
 
 
-class Field(Generic[V]):
-    """A name of the site's; subclasses know how its values are written."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a list is sorted by; `text` is in the site's grammar."""
+
+    text: str
+
+    def then(self, following: "Order") -> "Order":
+        """Sorted by this, and where it is equal, by the following."""
+        return Order(f"{self.text}, {following.text}")
+
+
+class Name:
+    """A name of the site's that lists can be sorted by."""
 
     __slots__ = ("name",)
-    __hash__ = object.__hash__
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    @property
+    def ascending(self) -> Order:
+        """Smallest first."""
+        return Order(f"{self.name} asc")
+
+    @property
+    def descending(self) -> Order:
+        """Largest first."""
+        return Order(f"{self.name} desc")
+
+
+class Field(Name, Generic[V]):
+    """A name to compare; subclasses know how its values are written."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
 
     def literal(self, value: V) -> str:
         """The value in the site's grammar.
@@ -85,13 +113,10 @@ class NumberField(Field[int | Decimal]):
         return format(Decimal(value), "f")
 
 
-class BoolField:
+class BoolField(Name):
     """A flag; `.is_true` and `.is_false` are its conditions."""
 
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
+    __slots__ = ()
 
     @property
     def is_true(self) -> Condition:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectwise.records import Change, IdentifiedRecord, NewRecord, Reference
-from connectwise.values import Ref, Text
+from connectwise.models.base import Change, IdentifiedRecord, NewRecord, Reference
+from connectwise.models.values import NamedRef, Text
 
 _Name = Annotated[Text, Field(min_length=1, max_length=50)]
 
@@ -75,6 +75,14 @@ class Currency(IdentifiedRecord):
     symbol: str | None = None
 
 
+class BillingTerm(IdentifiedRecord):
+    """When an invoice is due."""
+
+    name: str | None = None
+    default_flag: bool | None = None
+    due_days: int | None = None
+
+
 class TaxCode(IdentifiedRecord):
     """A tax code."""
 
@@ -93,7 +101,7 @@ class NewSubcategory(NewRecord):
     """A subcategory to create."""
 
     name: _Name
-    category: Ref
+    category: NamedRef
 
 
 class NewProductType(NewRecord):

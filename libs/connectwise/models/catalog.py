@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from connectwise.records import Change, CustomField, IdentifiedRecord, NewRecord, Reference
-from connectwise.values import Amount, Ref, Text
+from connectwise.models.base import Change, IdentifiedRecord, NewRecord, Reference
+from connectwise.models.custom_fields import CustomField, CustomFieldValues
+from connectwise.models.values import Amount, CompanyRef, NamedRef, Text
 
 
 class ProductClass(StrEnum):
@@ -59,18 +60,18 @@ class NewCatalogItem(NewRecord):
     identifier: Annotated[Text, Field(min_length=1, max_length=75)]
     description: Annotated[Text, Field(min_length=1, max_length=60)]
     customer_description: Annotated[Text, Field(min_length=1, max_length=6000)]
-    subcategory: Ref
-    type: Ref
+    subcategory: NamedRef
+    type: NamedRef
     inactive_flag: bool | None = None
-    category: Ref | None = None
+    category: NamedRef | None = None
     product_class: str | None = None
-    unit_of_measure: Ref | None = None
+    unit_of_measure: NamedRef | None = None
     price: Amount | None = None
     cost: Amount | None = None
     taxable_flag: bool | None = None
-    vendor: Ref | None = None
+    vendor: CompanyRef | None = None
     vendor_sku: Annotated[Text, Field(max_length=50)] | None = None
-    manufacturer: Ref | None = None
+    manufacturer: NamedRef | None = None
     manufacturer_part_number: Annotated[Text, Field(max_length=50)] | None = None
     integration_x_ref: Annotated[Text, Field(max_length=50)] | None = None
     notes: Text | None = None
@@ -78,8 +79,9 @@ class NewCatalogItem(NewRecord):
     recurring_revenue: Amount | None = None
     recurring_cost: Amount | None = None
     recurring_one_time_flag: bool | None = None
-    recurring_bill_cycle: Ref | None = None
+    recurring_bill_cycle: NamedRef | None = None
     recurring_cycle_type: str | None = None
+    custom_fields: CustomFieldValues | None = None
 
 
 class CatalogItemChange(Change):
@@ -88,11 +90,11 @@ class CatalogItemChange(Change):
     description: Annotated[Text, Field(min_length=1, max_length=60)] | None = None
     customer_description: Annotated[Text, Field(min_length=1, max_length=6000)] | None = None
     inactive_flag: bool | None = None
-    category: Ref | None = None
-    subcategory: Ref | None = None
-    type: Ref | None = None
+    category: NamedRef | None = None
+    subcategory: NamedRef | None = None
+    type: NamedRef | None = None
     product_class: str | None = None
-    unit_of_measure: Ref | None = None
+    unit_of_measure: NamedRef | None = None
     price: Amount | None = None
     cost: Amount | None = None
     taxable_flag: bool | None = None
@@ -101,3 +103,6 @@ class CatalogItemChange(Change):
     integration_x_ref: Annotated[Text, Field(max_length=50)] | None = None
     recurring_revenue: Amount | None = None
     recurring_cost: Amount | None = None
+    auto_update_unit_cost_flag: bool | None = None
+    auto_update_unit_price_flag: bool | None = None
+    custom_fields: CustomFieldValues | None = None

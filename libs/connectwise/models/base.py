@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic.alias_generators import to_camel
 
-from connectwise.values import wire_value
+from connectwise.models.values import wire_value
 from httpkit import ApiError, Outcome
 
 
@@ -63,15 +63,6 @@ class CurrencyReference(Reference):
     symbol: str | None = None
 
 
-class CustomField(Record):
-    """The value of a user-defined field."""
-
-    id: int | None = None
-    caption: str | None = None
-    type: str | None = None
-    value: Any = None
-
-
 class IdentifiedRecord(Record):
     """A record with an id of its own."""
 
@@ -112,9 +103,30 @@ class NewRecord(Draft):
 class Change(Draft):
     """Members of a record to replace; None clears a member, a member that is not named stays as it is."""
 
+    @classmethod
+    def of(cls, record: Record, *names: str) -> Self:
+        """The members of a record as they are, those named or all that may be changed: what `patch` can expect.
+
+        The record must have been read whole: a member that was not asked for counts as empty.
+        """
+        return cls.model_validate({name: _writable(getattr(record, name)) for name in names or cls.model_fields})
+
     def operations(self) -> list[dict[str, Any]]:
         """The JSON patch; references are replaced whole, as a nested path is answered 200 and ignored."""
         return [{"op": "replace", "path": name, "value": value} for name, value in self.wire().items()]
 
     def _is_sent(self, name: str) -> bool:
         return name in self.model_fields_set
+
+
+def _writable(value: Any) -> Any:
+    """A value of a record as a draft takes it: a reference by its id, a custom field with what describes it."""
+    match value:
+        case Reference():
+            return {"id": value.id}
+        case list():
+            return [_writable(row) for row in value]
+        case Record():
+            return value.model_dump(by_alias=False, exclude=set(value.model_extra or ()))
+        case _:
+            return value

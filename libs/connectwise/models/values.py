@@ -1,5 +1,7 @@
 """How values travel: civil dates, exact amounts, plain text, references."""
 
+import re
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -8,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
 _DATE_LENGTH = len("2025-01-31")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def _civil(value: Any) -> Any:
@@ -33,14 +36,54 @@ Amount = Annotated[Decimal, BeforeValidator(_exact)]
 Text = Annotated[str, AfterValidator(_one_line)]
 
 
-class Ref(BaseModel):
-    """A reference in something we write; by id wherever it is known."""
+class Part(BaseModel):
+    """A value with members of its own inside something we write."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    def wire(self) -> dict[str, Any]:
+        """Its members by the site's names; what is not set is left out."""
+        return {
+            field.alias or name: wire_value(getattr(self, name))
+            for name, field in type(self).model_fields.items()
+            if getattr(self, name) is not None
+        }
+
+
+class Ref(Part):
+    """A reference in something we write; by id wherever it is known."""
 
     id: int | None = None
     identifier: Text | None = None
     name: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefBy:
+    """Which members a reference has in this place; the site refuses what it does not know."""
+
+    members: tuple[str, ...]
+
+    def __call__(self, ref: Ref) -> Ref:
+        """The reference, if it has only these.
+
+        Raises:
+            ValueError: it has another member, or none.
+        """
+        given = set(ref.wire())
+        if not given or not given <= set(self.members):
+            raise ValueError(f"this is referred to by {' or '.join(self.members)}")
+        return ref
+
+
+_BY_NAME = RefBy(("id", "name"))
+_BY_IDENTIFIER = RefBy(("id", "identifier"))
+_BY_BOTH = RefBy(("id", "identifier", "name"))
+_BY_ID = RefBy(("id",))
+NamedRef = Annotated[Ref, AfterValidator(_BY_NAME), _BY_NAME]
+ItemRef = Annotated[Ref, AfterValidator(_BY_IDENTIFIER), _BY_IDENTIFIER]
+CompanyRef = Annotated[Ref, AfterValidator(_BY_BOTH), _BY_BOTH]
+IdRef = Annotated[Ref, AfterValidator(_BY_ID), _BY_ID]
 
 
 def wire_value(value: Any) -> Any:
@@ -48,12 +91,8 @@ def wire_value(value: Any) -> Any:
     match value:
         case date():
             return f"{value.isoformat()}T00:00:00Z"
-        case BaseModel():
-            return {
-                field.alias or name: wire_value(getattr(value, name))
-                for name, field in type(value).model_fields.items()
-                if getattr(value, name) is not None
-            }
+        case Part():
+            return value.wire()
         case list() | tuple():
             return [wire_value(member) for member in value]
         case _:
@@ -68,13 +107,12 @@ def shows(record_value: Any, written: Any) -> bool:
                 shows(record_value.get(name), member) for name, member in written.items()
             )
         case list():
-            return (
-                isinstance(record_value, list)
-                and len(record_value) >= len(written)
-                and all(any(shows(candidate, member) for candidate in record_value) for member in written)
-            )
+            rows = record_value or []
+            return isinstance(rows, list) and all(any(shows(row, member) for row in rows) for member in written)
         case str() if isinstance(record_value, str) and written.endswith("T00:00:00Z"):
             return record_value[:_DATE_LENGTH] == written[:_DATE_LENGTH]
+        case str() if isinstance(record_value, int | Decimal) and not isinstance(record_value, bool):
+            return _NUMBER.fullmatch(written) is not None and Decimal(written) == record_value
         case bool() | None:
             return record_value is written
         case _:
