@@ -266,14 +266,15 @@ class RunStep(StrEnum):
 
 
 class CommandKind(StrEnum):
-    """What a person can ask of a run."""
+    """What a person can ask of a run; and to have the setup checked, where a right was refused in one (R14)."""
 
     APPROVE = "approve"
     RECONCILE = "reconcile"
+    CHECK_SETUP = "check_setup"
 
 
 class SyncCommand(Data):
-    """A person's order, for the services that work for the run."""
+    """An order for the services that work for the run; `run_id` may be '' where it is about no run."""
 
     run_id: RunId
     command: CommandKind

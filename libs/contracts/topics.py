@@ -107,7 +107,7 @@ CATALOG_ITEMS = Topic(
     retention=None,
 )
 ADDITIONS = Topic("psa.additions.v1", events.AdditionSettled, "tenant:agreement", "invoice_push")
-SYNC_COMMANDS = Topic("sync.commands.v1", events.SyncCommand, "tenant:run", "sync_workflow")
+SYNC_COMMANDS = Topic("sync.commands.v1", events.SyncCommand, "tenant:run", "sync_workflow, invoice_push")
 SYNC_STEPS = Topic("sync.steps.v1", events.SyncStep, "tenant:run", "every service that works for a run")
 SYNC_RUNS = Topic("sync.runs.v1", events.SyncRun, "tenant:run", "sync_workflow")
 

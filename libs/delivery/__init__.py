@@ -1,6 +1,6 @@
 """Effects on a peer without idempotency keys, done once: operations, ownership, lanes, reconciliation."""
 
-from delivery.effect import Effect, Lane, Reading, Sent
+from delivery.effect import Effect, HearsPauses, Lane, Reading, Recovers, Sent
 from delivery.operations import (
     Coverage,
     Kind,
@@ -14,7 +14,7 @@ from delivery.operations import (
     operation_key,
 )
 from delivery.pace import Pace
-from delivery.queue import enqueue, enqueue_job, pause, pauses, resume, supersede
+from delivery.queue import Scope, enqueue, enqueue_job, job_once, pause, pauses, resume, supersede
 from delivery.transitions import Hit
 from delivery.worker import Delivery
 
@@ -22,6 +22,7 @@ __all__ = [
     "Coverage",
     "Delivery",
     "Effect",
+    "HearsPauses",
     "Hit",
     "Kind",
     "Lane",
@@ -31,11 +32,14 @@ __all__ = [
     "OperationKey",
     "Pace",
     "Reading",
+    "Recovers",
+    "Scope",
     "Sent",
     "Settled",
     "State",
     "enqueue",
     "enqueue_job",
+    "job_once",
     "marker",
     "operation_key",
     "pause",

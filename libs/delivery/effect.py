@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from contracts.values import SiteId, TenantId
 from delivery.operations import Operation, OperationKey, Settled
+from delivery.queue import Scope
 from delivery.transitions import Hit
 from storage import Transaction
 
@@ -35,11 +36,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request that certainly had its effect."""
+    """A request that certainly had its effect; `note` is handed to `settled`."""
 
     remote_id: int | None = None
     status: int | None = None
     request_id: str = ""
+    note: Any = None
 
 
 class Effect(Protocol):
@@ -68,6 +70,31 @@ class Effect(Protocol):
         """
         ...
 
-    async def settled(self, tx: Transaction, operation: Operation, result: Settled) -> None:
-        """Store and publish a terminal state, also a failed one, in the transaction that settles it."""
+    async def settled(self, tx: Transaction, results: Sequence[tuple[Operation, Settled]]) -> None:
+        """Store and publish terminal states, also failed ones, in the transaction that settles them: in bulk.
+
+        Where it raises, it is asked again for each alone: so it keeps nothing outside the transaction.
+        """
+        ...
+
+
+@runtime_checkable
+class HearsPauses(Protocol):
+    """An effect that has something to do when the peer refuses a right (R14)."""
+
+    async def paused(self, tx: Transaction, operation: Operation, scope: Scope, code: str) -> None:
+        """The answer to `operation` pauses its tenant or its lane, in this transaction; `code` says why."""
+        ...
+
+
+@runtime_checkable
+class Recovers(Protocol):
+    """An effect that reads a site back before anything is written there by a database that was restored."""
+
+    async def recovered(self, tx: Transaction, tenant_id: TenantId, site_id: SiteId, restores: int) -> bool:
+        """Whether all that was ever written to the site has been read back since restore number `restores`.
+
+        Asked again and again, after one quarantine, of every tenant with work at the site, until all answer True;
+        meanwhile jobs are done there and nothing is written. It queues what reads back, once a number (`job_once`).
+        """
         ...

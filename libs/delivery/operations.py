@@ -113,9 +113,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How an operation ended."""
+    """How an operation ended; `note` is what the effect itself said with the hit or the answer that ended it."""
 
     state: State
     remote_id: int | None = None
     reason: str = ""
     message: str = ""
+    note: Any = None

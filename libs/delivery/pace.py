@@ -10,8 +10,9 @@ class Pace:
     `validity`: a send must start this soon after its claim was committed.
     `deadline`: the longest a request may take. `late_apply`: how much later the peer may still apply it.
     `list_lag`: how much later its lists may still lack it. `tick`: how soon work that other processes queued is seen.
-    `gate_wait`, `void_wait`, `defect_wait`: how long a lane rests after a closed gate, a read that did not end, and
-    an error of our own.
+    `gate_wait`, `void_wait`, `defect_wait`: how long a tenant rests after a closed gate, a lane after a read that did
+    not end, and after an error of our own. `rebalance`: how long a replica has had too many sites before it gives some
+    back.
     """
 
     validity: float = 15.0
@@ -24,6 +25,7 @@ class Pace:
     gate_wait: float = 2.0
     void_wait: float = 2.0
     defect_wait: float = 10.0
+    rebalance: float = 5.0
 
     @property
     def quarantine(self) -> float:

@@ -5,8 +5,9 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,14 @@ from storage import Transaction, named_queries
 sql = named_queries(__package__, "operations.sql")
 
 SIGNAL = "delivery"
+
+
+class Scope(StrEnum):
+    """What a pause stops."""
+
+    TENANT = "tenant"
+    LANE = "lane"
+    RUN = "run"
 
 
 class KeyReusedError(Exception):
@@ -106,14 +115,29 @@ async def supersede(tx: Transaction, tenant_id: TenantId, keys: Sequence[Operati
     return taken_back
 
 
-async def pause(tx: Transaction, tenant_id: TenantId, lane: str, code: str, message: str) -> None:
-    """Stop a tenant ('' as lane) or one lane until `resume`."""
-    await tx.execute(sql["pause"], tenant_id, lane, code, message)
+async def job_once(
+    tx: Transaction, effect: str, tenant_id: TenantId, site_id: SiteId, lane: str, body: Any, once: str
+) -> State:
+    """Queue a job that is done once for each `once` in its lane, if it is not yet queued; its state."""
+    await tx.execute(sql["lock_tenant"], tenant_id)
+    key = operation_key("job", lane, "once", once)
+    if (state := await tx.value(sql["state"], tenant_id, key)) is not None:
+        return State(state)
+    job = NewOperation(tenant_id, site_id, key, Kind.JOB, lane, body, target=lane)
+    await tx.execute_many(sql["insert_operation"], [_row(effect, job)])
+    tx.signal(SIGNAL)
+    return State.PENDING
 
 
-async def resume(tx: Transaction, tenant_id: TenantId, lane: str | None = None) -> int:
-    """Let a lane, or everything of the tenant, go on; how many pauses that ended."""
-    ended = await tx.execute(sql["resume"], tenant_id, lane)
+async def pause(tx: Transaction, tenant_id: TenantId, scope: Scope, name: str, code: str, message: str) -> None:
+    """Stop a tenant (named ''), a lane or a run until `resume`; what is being sent is finished, nothing is lost."""
+    await tx.execute(sql["pause"], tenant_id, scope, name, code, message)
+    tx.signal(SIGNAL)
+
+
+async def resume(tx: Transaction, tenant_id: TenantId, scope: Scope | None = None, name: str | None = None) -> int:
+    """Let what matches go on, everything of the tenant by default; how many pauses that ended."""
+    ended = await tx.execute(sql["resume"], tenant_id, scope, name)
     tx.signal(SIGNAL)
     return ended
 
@@ -123,7 +147,8 @@ class Pause:
     """What waits for a person, and why."""
 
     tenant_id: TenantId
-    lane: str
+    scope: Scope
+    name: str
     code: str
     message: str
     paused_at: datetime
@@ -177,6 +202,65 @@ async def timeline(tx: Transaction, tenant_id: TenantId, key: OperationKey) -> t
     return recorded, await tx.fetch(Attempt, sql["attempts"], tenant_id, key)
 
 
+# How long back the rate of a run is looked at.
+LATELY = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. `left` may still be sent, `ambiguous` and `waiting` are part of it or of nothing else.
+
+    `waiting`: conflicts, and what is paused: a person decides. `per_minute` is that of the last minutes; `ends_at` is
+    None where nothing tells. `held`: why nothing is sent although nothing is paused, '' where nothing holds it up.
+    """
+
+    done: int
+    left: int
+    failed: int
+    waiting: int
+    ambiguous: int
+    per_minute: float
+    ends_at: datetime | None
+    held: str
+
+
+async def progress(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> Progress:
+    """How far a run is, how fast it went lately, and when it will be done at that rate."""
+    counted = await tx.fetch_one(_Progress, sql["progress"], tenant_id, run_id, LATELY.total_seconds())
+    assert counted is not None  # noqa: S101 (an aggregate has one row)
+    paused = 0
+    if counted.left and await tx.fetch(Pause, sql["pauses"], tenant_id):
+        paused = int(await tx.value(sql["paused_of_run"], tenant_id, run_id))
+    held = await tx.value(sql["held"], tenant_id, run_id) if counted.left else None
+    per_second = counted.lately / max(counted.seconds or 0.0, 1.0)
+    moving = counted.left - paused
+    ends_at = None
+    if per_second > 0 and moving and not held:
+        ends_at = counted.at + timedelta(seconds=moving / per_second)
+    return Progress(
+        done=counted.done,
+        left=counted.left,
+        failed=counted.failed,
+        waiting=counted.conflicts + paused,
+        ambiguous=counted.ambiguous,
+        per_minute=round(60 * per_second, 1),
+        ends_at=ends_at,
+        held=held or "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Recorded):
+    """An operation that is in doubt, refused or in conflict; `seq` is its place in the list."""
+
+    seq: int
+
+
+async def questions(tx: Transaction, tenant_id: TenantId, state: State, after: int, size: int) -> list[Question]:
+    """One page of the tenant's operations that are ambiguous, rejected or in conflict, in the order of queueing."""
+    return await tx.fetch(Question, sql["questions"], tenant_id, state, after, size)
+
+
 async def counts(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> dict[State, int]:
     """How many operations of a run are in which state."""
     return {row.state: row.operations for row in await tx.fetch(_Count, sql["counts"], tenant_id, run_id)}
@@ -226,6 +310,18 @@ class _Covered:
     identity: LineIdentity
     component: str
     operation_key: OperationKey
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    done: int
+    left: int
+    failed: int
+    conflicts: int
+    ambiguous: int
+    lately: int
+    seconds: float | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

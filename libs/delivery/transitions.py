@@ -5,6 +5,8 @@ The table it implements is in docs/exactly-once.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal
 
 from delivery.operations import Kind, State
 from httpkit import Outcome
@@ -27,6 +29,12 @@ class Answered:
     retry_after: float | None = None
     again: bool = False
     """The same answer as the last time, with a read between that ended well."""
+    note: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """It was claimed, and its owner certainly has not begun to send it and never will under this claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +47,14 @@ class Hit:
     """A record at the peer that is ours by marker (creation) or by id (patch), and whether it says what we would.
 
     `elsewhere`: a copy that a person made on another agreement; reported, never adopted, no reason not to send (B18).
+    `note` is handed to `settled`.
     """
 
     remote_id: int
     equal: bool
     detail: str = ""
     elsewhere: bool = False
+    note: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class Read:
     closed: str = ""
 
 
-Fact = Claimed | Answered | Abandoned | Read
+Fact = Claimed | GivenBack | Answered | Abandoned | Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,8 @@ class Next:
     message: str = ""
     send: bool = False
     wait: float = 0.0
-    pause: str = ""
+    pause: Literal["", "tenant", "lane"] = ""
+    note: Any = None
 
 
 class ImpossibleError(Exception):
@@ -96,6 +107,9 @@ def transition(state: State, kind: Kind, fact: Fact) -> Next:
             return Next(State.IN_FLIGHT)
         case ((State.PENDING | State.AMBIGUOUS), Read() as read):
             return _after_read(state, read)
+        case State.IN_FLIGHT, GivenBack():
+            # Also where it was ambiguous: a read after its quarantine has shown that it is not there.
+            return Next(State.PENDING)
         case State.IN_FLIGHT, Abandoned():
             return Next(State.PENDING if kind is Kind.JOB else State.AMBIGUOUS)
         case State.IN_FLIGHT, Answered() as answer:
@@ -108,7 +122,7 @@ def _after_read(state: State, read: Read) -> Next:
     own = [hit for hit in read.hits if not hit.elsewhere]
     match own:
         case [hit] if hit.equal:
-            return Next(State.CONFIRMED, remote_id=hit.remote_id)
+            return Next(State.CONFIRMED, remote_id=hit.remote_id, note=hit.note)
         case [hit]:
             return Next(State.CONFLICT, hit.remote_id, "differs", hit.detail or "the record there says otherwise")
         case [first, *_]:
@@ -129,7 +143,7 @@ def _after_read(state: State, read: Read) -> Next:
 def _after_answer(kind: Kind, answer: Answered) -> Next:
     match answer.outcome:
         case Outcome.OK:
-            return Next(State.CONFIRMED, remote_id=answer.remote_id)
+            return Next(State.CONFIRMED, remote_id=answer.remote_id, note=answer.note)
         case Outcome.NOT_SENT:
             return Next(State.PENDING, reason=answer.code, wait=answer.retry_after or SHORT_WAIT)
         case Outcome.THROTTLED:
@@ -137,12 +151,12 @@ def _after_answer(kind: Kind, answer: Answered) -> Next:
         case Outcome.REJECTED:
             return Next(State.REJECTED, reason=answer.code or "rejected", message=answer.message)
         case Outcome.CONFIG:
-            pause = "tenant" if answer.status == 401 else "lane"  # noqa: PLR2004 (401: the key; 403: a right)
-            return Next(State.PENDING, reason=answer.code or "config", message=answer.message, pause=pause)
+            scope: Literal["tenant", "lane"] = "tenant" if answer.status == HTTPStatus.UNAUTHORIZED else "lane"
+            return Next(State.PENDING, reason=answer.code or "config", message=answer.message, pause=scope)
         case Outcome.NOT_FOUND:
             wait = answer.retry_after or NOT_FOUND_WAIT
-            pause = "lane" if answer.again else ""
-            return Next(State.PENDING, reason=NOT_FOUND, message=answer.message, wait=wait, pause=pause)
+            again: Literal["", "lane"] = "lane" if answer.again else ""
+            return Next(State.PENDING, reason=NOT_FOUND, message=answer.message, wait=wait, pause=again)
         case Outcome.AMBIGUOUS if kind is Kind.JOB:
             wait = answer.retry_after or NOT_FOUND_WAIT
             return Next(State.PENDING, reason=answer.code or "ambiguous", message=answer.message, wait=wait)

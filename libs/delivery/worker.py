@@ -1,47 +1,49 @@
-"""The worker of a service that writes: owns sites, runs lanes, decides nothing itself (that is `transitions`)."""
+"""The worker of a service that writes: looks for lanes with work, and gives them turns."""
 
 import asyncio
-import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from os import getpid
-from uuid import UUID, uuid4
+from dataclasses import dataclass
 
 import structlog
-from opentelemetry import trace
-from prometheus_client import Gauge
 
 from contracts.values import SiteId, TenantId
-from delivery import queue
+from delivery import metrics, queue
 from delivery.clock import boot_seconds
-from delivery.effect import Effect, Lane, Reading
-from delivery.ledger import Attempted, Claim, Ledger, LostSiteError, sql
-from delivery.operations import Kind, Operation, State
+from delivery.effect import Effect, Lane, Recovers
+from delivery.lanes import Lanes
+from delivery.ledger import Ledger, LostSiteError, sql
+from delivery.measuring import measuring
+from delivery.ownership import Installed, Ownership, Site
 from delivery.pace import Pace
-from delivery.transitions import NOT_FOUND, Abandoned, Answered, Next, Read, transition
-from httpkit import ApiError, Outcome
-from storage import Database, is_lost_connection
+from delivery.quarantine import Quarantine
+from delivery.queue import Scope
+from delivery.turn import Grounds, take_turn
+from storage import Database, Session, Transaction, is_lost_connection
 
 log = structlog.get_logger()
-tracer = trace.get_tracer(__name__)
 
 SHORTEST_BACKOFF = 0.2
 LONGEST_BACKOFF = 10.0
+# Looking for work may cost this part of the time at most, however many lanes there are.
+LOOKING = 0.1
 
-LANES = Gauge("delivery_lanes_running", "Lanes with a turn under way.")
-QUARANTINED = Gauge("delivery_quarantined", "Operations nobody knows the fate of yet. Falls to 0 by itself.")
+SessionBegun = Callable[[Transaction], Awaitable[object]]
 
 
 class Delivery:
-    """Sends what is queued for its effects, exactly once; one process a site, by a lock that dies with its session."""
+    """Sends what is queued for its effects, exactly once; one process a site, by a lock that dies with its session.
 
-    def __init__(self, db: Database, *effects: Effect, pace: Pace) -> None:
+    `begun` is done on each new owner session before anything is taken: to recognise a restored database.
+    """
+
+    def __init__(self, db: Database, *effects: Effect, pace: Pace, begun: SessionBegun | None = None) -> None:
         self._db = db
         self._effects = {effect.name: effect for effect in effects}
         self._pace = pace
-        self._wake = asyncio.Event()
-        db.on_signal(queue.SIGNAL, self._wake.set)
+        self._begun = begun
+        self._bell = _Bell()
+        db.on_signal(queue.SIGNAL, self._bell.ring)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Own and send until told to stop; what is in flight then is finished, nothing new is claimed."""
@@ -49,7 +51,14 @@ class Delivery:
         while not stop.is_set():
             began = boot_seconds()
             try:
-                await _Ownership(self._db, self._effects, self._pace, self._wake).run(stop)
+                session = await self._db.session()
+                try:
+                    if self._begun is not None:
+                        async with session.transaction() as tx:
+                            await self._begun(tx)
+                    await _Owner(self._db, session, self._effects, self._pace, self._bell, stop).run()
+                finally:
+                    await session.close()
             except* Exception as group:
                 if any(not _passes(error) for error in _flat(group)):
                     raise
@@ -57,7 +66,8 @@ class Delivery:
             if boot_seconds() - began > LONGEST_BACKOFF:
                 backoff = SHORTEST_BACKOFF
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), backoff)
+                async with asyncio.timeout(backoff):
+                    await stop.wait()
             backoff = min(backoff * 2, LONGEST_BACKOFF)
 
 
@@ -71,291 +81,172 @@ def _passes(error: BaseException) -> bool:
     return is_lost_connection(error) or isinstance(error, LostSiteError)
 
 
-class _Ownership:
-    """What one owner session owns; when the session dies, so does this, and another begins with new epochs."""
+class _Bell:
+    """Wakes the owner: rung, it looks for work; stirred (a turn has ended), it only goes on with what it knows."""
 
-    def __init__(self, db: Database, effects: dict[str, Effect], pace: Pace, wake: asyncio.Event) -> None:
+    def __init__(self) -> None:
+        self._stirred = asyncio.Event()
+        self.rung = False
+
+    def ring(self) -> None:
+        self.rung = True
+        self._stirred.set()
+
+    def stir(self) -> None:
+        self._stirred.set()
+
+    async def wait(self, seconds: float) -> None:
+        # Not wait_for: before Python 3.12 it loses a cancellation that comes together with what it waits for.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stirred.wait()
+        self._stirred.clear()
+
+
+class _Owner:
+    """What one owner session does; when that dies, so does this, and another begins with new epochs."""
+
+    def __init__(
+        self,
+        db: Database,
+        session: Session,
+        effects: dict[str, Effect],
+        pace: Pace,
+        bell: _Bell,
+        stop: asyncio.Event,
+    ) -> None:
         self._db = db
         self._effects = effects
         self._pace = pace
-        self._wake = wake
-        self._epochs: dict[SiteId, UUID] = {}
-        self._running: dict[Lane, asyncio.Task[None]] = {}
-        self._later: dict[Lane, float] = {}
-        self._served: dict[Lane, float] = {}
-        # By `seq`, since two tenants may have the same key.
-        # Quarantine is waited on this owner's boot clock from when its epoch first saw the row.
-        self._first_seen: dict[int, float] = {}
-        self._in_hand: set[int] = set()
+        self._bell = bell
+        self._stop = stop
+        self._session = session
+        self._ledger = Ledger(session, effects)
+        self._quarantine = Quarantine(pace.quarantine)
+        self._lanes = Lanes(pace.lanes)
+        self._owned = Ownership(self._ledger, effects, pace, self._quarantine)
+        self._recovering: frozenset[SiteId] = frozenset()
+        self._grounds = Grounds(db, self._ledger, self._lanes, self._quarantine, pace, self._is_over)
+        self._turns: set[asyncio.Task[None]] = set()
 
-    async def run(self, stop: asyncio.Event) -> None:
-        session = await self._db.session()
-        ledger = Ledger(session, self._effects)
+    async def run(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                commits = tasks.create_task(ledger.run())
-                while not stop.is_set():
-                    if session.closed:
-                        raise LostSiteError("the owner session is gone")
-                    self._wake.clear()
-                    await self._take_sites(ledger)
-                    await self._start_turns(tasks, ledger, stop)
-                    await self._pause(stop)
-                if self._running:
-                    await asyncio.wait(self._running.values())
-                commits.cancel()
+                aside = [
+                    tasks.create_task(self._ledger.run()),
+                    tasks.create_task(measuring(self._db)),
+                    tasks.create_task(self._stir_at_stop()),
+                ]
+                await self._owned.join()
+                await self._work(tasks)
+                if self._turns:
+                    await asyncio.wait(self._turns)
+                for task in aside:
+                    task.cancel()
         finally:
-            LANES.set(0)
-            await session.close()
+            for gauge in (metrics.RUNNING, metrics.LANES, metrics.SITES, metrics.HELD, metrics.QUARANTINED):
+                gauge.set(0)
 
-    async def _pause(self, stop: asyncio.Event) -> None:
-        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
-        try:
-            await asyncio.wait(
-                (*waits, *self._running.values()), timeout=self._pace.tick, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            for wait in waits:
-                wait.cancel()
+    async def _work(self, tasks: asyncio.TaskGroup) -> None:
+        looks_at, soonest = 0.0, 0.0
+        while not self._stop.is_set():
+            if self._session.closed:
+                raise LostSiteError("the owner session is gone")
+            now = boot_seconds()
+            if now >= looks_at or (self._bell.rung and now >= soonest):
+                self._bell.rung = False
+                await self._look()
+                took, now = boot_seconds() - now, boot_seconds()
+                looks_at = now + max(self._pace.tick, took / LOOKING)
+                soonest = now + took / LOOKING
+            self._start_turns(tasks)
+            until = soonest if self._bell.rung else looks_at
+            due_in = self._lanes.due_in(now)
+            waits = max(until - boot_seconds(), 0.0)
+            await self._bell.wait(waits if due_in is None else min(due_in, waits))
 
-    async def _take_sites(self, ledger: Ledger) -> None:
+    async def _stir_at_stop(self) -> None:
+        await self._stop.wait()
+        self._bell.stir()
+
+    # What there is to do.
+
+    async def _look(self) -> None:
+        """Which sites have work and are ours, which lanes they have, what is paused and what must wait."""
+        effects = list(self._effects)
         async with self._db.all_tenants() as tx:
-            sites = [SiteId(site) for site in await tx.column(sql["sites_with_work"], list(self._effects))]
-        for site in sites:
-            if site in self._epochs:
-                continue
-            async with ledger.turn:
-                if not await ledger.session.try_lock(f"delivery.{site}"):
-                    continue
-                epoch = uuid4()
-                # Takeover and the sweep of what earlier epochs left in flight are one transaction.
-                async with ledger.session.transaction() as tx:
-                    await tx.execute(sql["take_site"], site, epoch, f"{socket.gethostname()}/{getpid()}")
-                    swept = await tx.execute(sql["sweep"], site, list(self._effects))
-                self._epochs[site] = epoch
-            log.info("delivery.site_taken", site=site, swept=swept)
-
-    async def _start_turns(self, tasks: asyncio.TaskGroup, ledger: Ledger, stop: asyncio.Event) -> None:
-        for lane in [lane for lane, task in self._running.items() if task.done()]:
-            del self._running[lane]
+            sites = await tx.fetch(Site, sql["sites_with_work"], effects)
+            replicas = int(await tx.value(sql["replicas"]))
+            installed = await tx.fetch_one(Installed, sql["installation"]) or Installed()
+        await self._owned.balance(sites, replicas, self._lanes.is_busy, self._lanes.forget)
         async with self._db.all_tenants() as tx:
-            rows = await tx.fetch(_Due, sql["due_lanes"], list(self._epochs), list(self._effects), self._held())
-        due = [Lane(row.site_id, row.tenant_id, row.effect, row.lane) for row in rows]
-        now = boot_seconds()
-        # The lane that waited longest for its turn first, so that a long backlog does not starve the others.
-        for lane in sorted(due, key=lambda lane: self._served.get(lane, 0.0)):
-            if stop.is_set() or len(self._running) >= self._pace.lanes:
-                break
-            if lane not in self._running and self._later.get(lane, 0.0) <= now:
-                self._later.pop(lane, None)
-                self._served[lane] = now
-                self._running[lane] = tasks.create_task(self._turn(lane, self._epochs[lane.site_id], ledger, stop))
-        LANES.set(len(self._running))
-        QUARANTINED.set(len(self._first_seen))
+            rows = await tx.fetch(_Open, sql["open_lanes"], self._owned.sites, effects)
+            tenants = {row.tenant_id for row in rows}
+            pauses = await tx.fetch(_Pause, sql["pauses_of"], list(tenants))
+        self._lanes.found((Lane(row.site_id, row.tenant_id, row.effect, row.lane), row.newest) for row in rows)
+        for tenant_id in tenants:
+            paused = frozenset((pause.scope, pause.name) for pause in pauses if pause.tenant_id == tenant_id)
+            self._lanes.pauses(tenant_id, paused)
+        self._lanes.held = self._owned.held(installed)
+        self._recovering = self._owned.recovering(installed)
+        for site_id in self._recovering - self._lanes.held:
+            await self._recover(site_id, installed.restores)
+        metrics.REPLICAS.set(replicas)
+        metrics.SITES.set(len(self._owned.sites))
+        metrics.HELD.set(len(self._lanes.held | self._recovering))
+        metrics.LANES.set(len(self._lanes))
+        metrics.QUARANTINED.set(len(self._quarantine))
 
-    async def _turn(self, lane: Lane, epoch: UUID, ledger: Ledger, stop: asyncio.Event) -> None:
+    async def _recover(self, site_id: SiteId, restores: int) -> None:
+        """Have what was written before a restore read back; when it is, writing begins."""
         try:
-            with tracer.start_as_current_span(f"turn {lane.effect}", attributes={"lane": lane.name}):
-                await self._send_due(lane, epoch, ledger, stop)
-        except LostSiteError:
-            # The session is gone, or somebody owns the site although it lives: then nothing it holds can be trusted.
-            raise
+            async with self._db.all_tenants() as tx:
+                done = [
+                    await effect.recovered(tx, tenant_id, site_id, restores)
+                    for effect in self._effects.values()
+                    if isinstance(effect, Recovers)
+                    for tenant_id in self._lanes.tenants(site_id)
+                ]
         except Exception as error:
             if is_lost_connection(error):
-                self._put_off(lane, self._pace.void_wait)
-            else:
-                log.exception("delivery.turn_failed", lane=lane.name, effect=lane.effect)
-                self._put_off(lane, self._pace.defect_wait)
-
-    async def _send_due(self, lane: Lane, epoch: UUID, ledger: Ledger, stop: asyncio.Event) -> None:
-        effect = self._effects[lane.effect]
-        async with self._db.all_tenants() as tx:
-            closed = await effect.gate(tx, lane.tenant_id)
-            operations = await tx.fetch(
-                Operation,
-                sql["turn"],
-                lane.site_id,
-                lane.tenant_id,
-                lane.effect,
-                lane.name,
-                self._held(),
-                self._pace.turn,
-            )
-        if closed is not None:
-            self._put_off(lane, self._pace.gate_wait)
+                raise
+            log.exception("delivery.recovery_failed", site=site_id)
             return
-        ready = await self._ready(operations, epoch, ledger)
-        if not ready:
-            self._put_off(lane, self._pace.tick)
-            return
-        decided = await self._read(effect, lane, ready, epoch, ledger)
-        found = [(operation, ledger.settle(operation, epoch, after)) for operation, after in decided if not after.send]
-        try:
-            await self._send_all(lane, [operation for operation, after in decided if after.send], epoch, ledger, stop)
-        finally:
-            await asyncio.gather(*(settling for _, settling in found), return_exceptions=True)
-        for operation, settling in found:
-            if (error := settling.exception()) is None:
-                self._first_seen.pop(operation.seq, None)
-            elif isinstance(error, LostSiteError):
-                raise error
-            else:  # refused by `settled` or the database: looked at again, but not at once
-                self._first_seen[operation.seq] = boot_seconds()
+        if all(done):
+            await self._owned.recovered(site_id, restores)
+            self._recovering -= {site_id}
+            self._lanes.wake(site_id)
 
-    async def _send_all(
-        self, lane: Lane, operations: Sequence[Operation], epoch: UUID, ledger: Ledger, stop: asyncio.Event
-    ) -> None:
-        """One after the other; the result of one is committed with the claim of the next."""
-        stored: list[asyncio.Future[Claim | None]] = []
-        try:
-            for operation in operations:
-                if stop.is_set():
-                    break
-                result = await self._send(self._effects[lane.effect], operation, epoch, ledger, stop)
-                if result is None:
-                    continue
-                stored.append(result[0])
-                if result[1].pause or result[1].wait:
-                    self._put_off(lane, result[1].wait)
-                    break
-        finally:
-            outcomes = await asyncio.gather(*stored, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, LostSiteError):
-                raise outcome
+    # Turns.
 
-    async def _ready(self, operations: Sequence[Operation], epoch: UUID, ledger: Ledger) -> list[Operation]:
-        """What may be read about and sent now: at most one operation a target, none in its quarantine."""
-        now = boot_seconds()
-        targets: set[str] = set()
-        ready = []
-        for operation in operations:
-            if operation.state is State.IN_FLIGHT:
-                # Of this epoch (earlier ones were swept) without a running send: its result could not be stored.
-                await ledger.settle(operation, epoch, transition(State.IN_FLIGHT, operation.kind, Abandoned()))
-                targets.add(operation.target)
-                continue
-            if operation.state is State.AMBIGUOUS:
-                first_seen = self._first_seen.setdefault(operation.seq, now)
-                if now - first_seen < self._pace.quarantine:
-                    targets.add(operation.target)
-                    continue
-            if operation.target not in targets:
-                targets.add(operation.target)
-                ready.append(operation)
-        return ready
+    def _start_turns(self, tasks: asyncio.TaskGroup) -> None:
+        while not self._stop.is_set() and (lane := self._lanes.next(boot_seconds())) is not None:
+            turn = tasks.create_task(self._turn(lane))
+            self._turns.add(turn)
+            turn.add_done_callback(self._turns.discard)
+        metrics.RUNNING.set(self._lanes.running)
 
-    async def _read(
-        self, effect: Effect, lane: Lane, operations: Sequence[Operation], epoch: UUID, ledger: Ledger
-    ) -> list[tuple[Operation, Next]]:
-        """What follows for each from one read of the peer; nothing is decided by a read that did not end."""
-        reading = Reading()
-        if writes := [operation for operation in operations if operation.kind is not Kind.JOB]:
-            try:
-                reading = await effect.find(lane, writes)
-            except ApiError as error:
-                log.warning("delivery.turn_void", lane=lane.name, outcome=error.outcome, code=error.code)
-                await self._after_failed_read(lane, writes[0], error, epoch, ledger)
-                return []
-        return [
-            (
-                operation,
-                transition(
-                    operation.state,
-                    operation.kind,
-                    Read(
-                        reading.hits.get(operation.key, ()),
-                        reading.conflicts.get(operation.key, ""),
-                        reading.overtaken.get(operation.key, ""),
-                        reading.closed if operation.kind is not Kind.JOB else "",
-                    ),
-                ),
-            )
-            for operation in operations
-        ]
+    async def _turn(self, lane: Lane) -> None:
+        effect, epoch = self._effects[lane.effect], self._owned.epoch(lane.site_id)
+        rest = await take_turn(self._grounds, effect, lane, epoch, jobs_only=lane.site_id in self._recovering)
+        self._lanes.ended(lane, rest, boot_seconds())
+        self._bell.stir()
 
-    async def _after_failed_read(
-        self, lane: Lane, operation: Operation, error: ApiError, epoch: UUID, ledger: Ledger
-    ) -> None:
-        """A void turn; the first operation carries what a person may have to know, its state stays."""
-        self._put_off(lane, max(error.retry_after or 0.0, self._pace.void_wait))
-        if error.outcome in (Outcome.CONFIG, Outcome.NOT_FOUND):
-            after = transition(State.IN_FLIGHT, operation.kind, _answered(error, operation))
-            await ledger.settle(operation, epoch, replace(after, state=operation.state, wait=0.0))
-
-    async def _send(
-        self, effect: Effect, operation: Operation, epoch: UUID, ledger: Ledger, stop: asyncio.Event
-    ) -> tuple["asyncio.Future[Claim | None]", Next] | None:
-        self._in_hand.add(operation.seq)
-        try:
-            claim = await ledger.claim(operation, epoch)
-            if claim is None:  # superseded, or settled by another: no longer ours to send
-                self._in_hand.discard(operation.seq)
-                return None
-            self._first_seen.pop(operation.seq, None)
-            began = boot_seconds()
-            leave_within = self._pace.validity - (began - claim.committed_at)
-            if leave_within <= 0:
-                answer, request_id = Answered(Outcome.NOT_SENT, code="stale_claim"), ""
-            elif stop.is_set():
-                answer, request_id = Answered(Outcome.NOT_SENT, code="stopping"), ""
-            else:
-                answer, request_id = await self._ask(effect, replace(operation, leave_within=leave_within))
-        except BaseException:
-            self._in_hand.discard(operation.seq)
-            raise
-        after = transition(State.IN_FLIGHT, operation.kind, answer)
-        attempted = Attempted(
-            outcome=answer.outcome,
-            status=answer.status,
-            code=answer.code,
-            message=answer.message,
-            request_id=request_id,
-            seconds=boot_seconds() - began,
-            number=claim.attempt,
-        )
-        settling = ledger.settle(operation, epoch, after, attempted)
-        settling.add_done_callback(lambda _: self._in_hand.discard(operation.seq))
-        return settling, after
-
-    async def _ask(self, effect: Effect, operation: Operation) -> tuple[Answered, str]:
-        # The quarantine counts on the deadline; a job is safe to repeat and may be a full read.
-        deadline = None if operation.kind is Kind.JOB else self._pace.deadline
-        try:
-            async with asyncio.timeout(deadline):
-                sent = await effect.send(operation)
-        except ApiError as error:
-            return _answered(error, operation), error.request_id or ""
-        except TimeoutError:
-            return Answered(Outcome.AMBIGUOUS, code="timeout", message="no answer within the deadline"), ""
-        except Exception as error:
-            log.exception("delivery.send_failed", operation=operation.key, effect=operation.effect)
-            return Answered(Outcome.AMBIGUOUS, code=type(error).__name__, message="our own defect; see the log"), ""
-        return Answered(Outcome.OK, status=sent.status, remote_id=sent.remote_id), sent.request_id
-
-    def _held(self) -> list[int]:
-        """What no turn may take up now: it is being sent, or in its quarantine."""
-        began = boot_seconds() - self._pace.quarantine
-        return [*self._in_hand, *(seq for seq, seen in self._first_seen.items() if seen > began)]
-
-    def _put_off(self, lane: Lane, seconds: float) -> None:
-        self._later[lane] = boot_seconds() + seconds
-
-
-def _answered(error: ApiError, operation: Operation) -> Answered:
-    return Answered(
-        error.outcome,
-        status=error.status,
-        code=error.code,
-        message=str(error),
-        retry_after=error.retry_after,
-        again=operation.reason == NOT_FOUND,
-    )
+    def _is_over(self, lane: Lane) -> bool:
+        return self._stop.is_set() or lane.site_id in self._lanes.held or self._lanes.must_leave(lane, boot_seconds())
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
+class _Open:
     site_id: SiteId
     tenant_id: TenantId
     effect: str
     lane: str
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    tenant_id: TenantId
+    scope: Scope
+    name: str

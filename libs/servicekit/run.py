@@ -20,7 +20,6 @@ from servicekit.edge import build_app
 from servicekit.service import Service
 from servicekit.settings import ServiceSettings
 from storage import is_lost_connection
-from storage.installation import Watch
 from storage.migrations import MigrationError, migrate, require_schema
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -187,7 +186,7 @@ class _Process:
                 await require_schema(service.settings.database_url.get_secret_value(), service.components)
                 await service.db.open()
                 async with service.db.all_tenants() as tx:
-                    await Watch(service.settings.installation_id).look(tx)
+                    await service.settings.watch().look(tx)
             except Exception as error:
                 if not is_lost_connection(error):
                     raise

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from storage import Database
+from storage.installation import Watch
 
 
 class ServiceSettings(BaseSettings):
@@ -39,6 +40,10 @@ class ServiceSettings(BaseSettings):
             self.all_tenants_url.get_secret_value(),
             connections=self.connections,
         )
+
+    def watch(self) -> Watch:
+        """Recognises the database, as its restore or its clone."""
+        return Watch(self.installation_id)
 
     def secret_values(self) -> set[str]:
         """What must not appear in a log: each secret, and the password inside one that is an address."""

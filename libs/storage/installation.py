@@ -43,6 +43,7 @@ class Watch:
         here = await tx.fetch_one(_Here, sql["here"])
         assert here is not None  # noqa: S101 (a select without from has one row)
         await tx.execute(sql["introduce"], self._id, here.system_identifier, here.timeline)
+        await tx.execute(sql["lock"])
         known = await read(tx)
         if because := self._went_back(known, here):
             await restored(tx, because)

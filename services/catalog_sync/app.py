@@ -26,6 +26,6 @@ def build(settings: Settings) -> Service:
         components=(storage, messaging, delivery, catalog_sync),
         copies=(topics.CONNECTIONS, topics.PROGRAMS, topics.SETUP, topics.CUSTOMER_MAPPINGS),
         handlers=HANDLERS,
-        workers=(Planner(db), Delivery(db, CatalogItems(db, sites), pace=settings.pace())),
+        workers=(Planner(db), Delivery(db, CatalogItems(db, sites), pace=settings.pace(), begun=settings.watch().look)),
         closes=(sites,),
     )

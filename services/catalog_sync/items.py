@@ -1,7 +1,7 @@
 """The effect: catalog items in ConnectWise, adopted where there is one, else created exactly once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -72,8 +72,6 @@ class CatalogItems:
 
     db: Database
     sites: Sites
-    # Between the read or the request that showed an item and the transaction that links it.
-    _shown: dict[tuple[TenantId, OperationKey], Candidate] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -102,8 +100,7 @@ class CatalogItems:
         for key, one in wanted.items():
             match found.get(one.product_key):
                 case Candidate() as item:
-                    self._shown[lane.tenant_id, key] = item
-                    hits[key] = (Hit(item.item_id, equal=True),)
+                    hits[key] = (Hit(item.item_id, equal=True, note=item),)
                 case Several() as several:
                     questions[key] = several.question
                 case None:
@@ -131,34 +128,40 @@ class CatalogItems:
             integration_x_ref=operation.marker,
         )
         made = await site.catalog.create(new, admit_within=operation.leave_within)
-        self._shown[operation.tenant_id, operation.key] = _candidate(made)
-        return Sent(made.id, status=201, request_id=made.request_id or "")
+        return Sent(made.id, status=201, request_id=made.request_id or "", note=_candidate(made))
 
-    async def settled(self, tx: Transaction, operation: Operation, result: Settled) -> None:
-        """Link the product or keep why not, and tell it; failures are told too."""
-        creation, tenant_id = Creation.of(operation), operation.tenant_id
-        shown = self._shown.pop((tenant_id, operation.key), None)
-        if result.state is State.CONFIRMED and result.remote_id is not None:
-            item = shown or Candidate(
-                result.remote_id, creation.item.identifier, marker=operation.marker or "", taxable=creation.item.taxable
-            )
-            markers = _wanted(operation, operation.site_id).markers
-            await store.link(tx, tenant_id, creation.product_key, item, adopted=item.marker not in markers)
-            said = CatalogItemLinked(
-                product_key=creation.product_key,
-                state="linked",
-                item_id=item.item_id,
-                identifier=item.identifier,
-                inactive=item.inactive,
-                taxable=item.taxable,
-            )
-        else:
-            state = "held" if result.state is State.CONFLICT else "failed"
-            reason = result.message or result.reason
-            await store.refuse(tx, tenant_id, creation.product_key, state, reason)
-            said = CatalogItemLinked(product_key=creation.product_key, state=state, reason=reason[:500])
-        await outbox.add(tx, topics.CATALOG_ITEMS, [Fact(tenant_id, creation.product_key, said)])
-        await store.ask(tx, [tenant_id])
+    async def settled(self, tx: Transaction, results: Sequence[tuple[Operation, Settled]]) -> None:
+        """Link the products or keep why not, and tell it; failures are told too."""
+        linked, refused, facts = [], [], []
+        for operation, result in results:
+            creation, tenant_id = Creation.of(operation), operation.tenant_id
+            if result.state is State.CONFIRMED and result.remote_id is not None:
+                item = result.note or Candidate(
+                    result.remote_id,
+                    creation.item.identifier,
+                    marker=operation.marker or "",
+                    taxable=creation.item.taxable,
+                )
+                markers = _wanted(operation, operation.site_id).markers
+                linked.append((tenant_id, creation.product_key, item, item.marker not in markers))
+                said = CatalogItemLinked(
+                    product_key=creation.product_key,
+                    state="linked",
+                    item_id=item.item_id,
+                    identifier=item.identifier,
+                    inactive=item.inactive,
+                    taxable=item.taxable,
+                )
+            else:
+                state = "held" if result.state is State.CONFLICT else "failed"
+                reason = result.message or result.reason
+                refused.append((tenant_id, creation.product_key, state, reason))
+                said = CatalogItemLinked(product_key=creation.product_key, state=state, reason=reason[:500])
+            facts.append(Fact(tenant_id, creation.product_key, said))
+        await store.link(tx, linked)
+        await store.refuse(tx, refused)
+        await outbox.add(tx, topics.CATALOG_ITEMS, facts)
+        await store.ask(tx, {operation.tenant_id for operation, _ in results})
         tx.signal(SIGNAL)
 
 

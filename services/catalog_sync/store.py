@@ -152,16 +152,20 @@ async def hold(tx: Transaction, tenant_id: TenantId, product_key: str, reason: s
     await tx.execute(sql["hold"], tenant_id, product_key, reason)
 
 
-async def refuse(tx: Transaction, tenant_id: TenantId, product_key: str, state: str, reason: str) -> None:
-    """Note that a queued creation ended without an item."""
-    await tx.execute(sql["refuse"], tenant_id, product_key, state, reason)
+async def refuse(tx: Transaction, refused: Collection[tuple[TenantId, str, str, str]]) -> None:
+    """Note that queued creations of products ended without an item: in which state, and why."""
+    if refused:
+        await tx.execute(sql["refuse"], *_columns(list(refused), 4))
 
 
-async def link(tx: Transaction, tenant_id: TenantId, product_key: str, item: Candidate, *, adopted: bool) -> None:
-    """Link the product to its item, by the item's id (R62)."""
-    await tx.execute(
-        sql["link"], tenant_id, product_key, item.item_id, item.identifier, item.inactive, item.taxable, adopted
-    )
+async def link(tx: Transaction, linked: Collection[tuple[TenantId, str, Candidate, bool]]) -> None:
+    """Link products to their items, by the item's id (R62), and whether they were adopted."""
+    rows = [
+        (tenant_id, product_key, item.item_id, item.identifier, item.inactive, item.taxable, adopted)
+        for tenant_id, product_key, item, adopted in linked
+    ]
+    if rows:
+        await tx.execute(sql["link"], *_columns(rows, 7))
 
 
 async def linked_items(tx: Transaction, tenant_id: TenantId, items: Collection[int]) -> dict[int, str]:

@@ -25,6 +25,6 @@ def build(settings: Settings) -> Service:
         components=(storage, messaging, delivery, customer_import),
         copies=(topics.CONNECTIONS, topics.PROGRAMS, topics.SETUP),
         handlers=HANDLERS,
-        workers=(Delivery(db, SiteReads(db, sites), pace=settings.pace()),),
+        workers=(Delivery(db, SiteReads(db, sites), pace=settings.pace(), begun=settings.watch().look),),
         closes=(sites,),
     )

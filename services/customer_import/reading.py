@@ -85,7 +85,7 @@ class SiteReads:
             await store.ended(tx, tenant_id, number, told)
         return Sent()
 
-    async def settled(self, tx: Transaction, operation: Operation, result: Settled) -> None:
+    async def settled(self, tx: Transaction, results: Sequence[tuple[Operation, Settled]]) -> None:
         """Nothing: `send` has kept and told its result."""
 
     async def _begin(self, tenant_id: TenantId, site_id: SiteId) -> int | None:

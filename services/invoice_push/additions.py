@@ -4,12 +4,30 @@ from connectwise import Addition
 from invoice_push.domain.values import Draft
 
 EFFECT = "additions"
-COMPARED = ("id", "serialNumber", "product", "quantity", "unitPrice", "unitCost", "effectiveDate", "cancelledDate")
+COMPARED = (
+    "id",
+    "serialNumber",
+    "product",
+    "quantity",
+    "unitPrice",
+    "unitCost",
+    "effectiveDate",
+    "cancelledDate",
+    "billCustomer",
+    "taxableFlag",
+    "invoiceDescription",
+)
+_LANE = "agreement-"
 
 
 def lane_of(agreement_id: int) -> str:
     """The lane of an agreement's additions."""
-    return f"agreement-{agreement_id}"
+    return f"{_LANE}{agreement_id}"
+
+
+def agreement_of_lane(lane: str) -> int:
+    """The agreement whose additions a lane is about."""
+    return int(lane.removeprefix(_LANE))
 
 
 def difference(draft: Draft, found: Addition) -> str:
@@ -23,7 +41,12 @@ def difference(draft: Draft, found: Addition) -> str:
         ("unit cost", draft.unit_cost, found.unit_cost),
         ("effective date", draft.effective, found.effective_date),
         ("cancelled date", draft.cancelled, found.cancelled_date),
+        ("bill customer", draft.bill_customer, found.bill_customer),
+        ("taxable", draft.taxable, bool(found.taxable_flag)),
     ):
         if wanted != seen:
             said.append(f"{name} {seen} instead of {wanted}")
+    # Not by its white space: a screen that a person saved may have changed that.
+    if (found.invoice_description or "").split() != draft.description.split():
+        said.append(f"invoice description {found.invoice_description!r} instead of {draft.description!r}")
     return ", ".join(said)

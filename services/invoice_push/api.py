@@ -1,22 +1,25 @@
 """Questions about lines and their way, and the two things a person does to what is stuck."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
 from contracts import topics
 from contracts.values import RunId
-from delivery import pauses, resume
-from delivery.queue import Attempt, Pause, Recorded, timeline
-from invoice_push import store
+from delivery import Scope, State, pause, pauses, resume
+from delivery.queue import Attempt, Pause, Progress, Question, Recorded, progress, questions, timeline
+from invoice_push import corrections, reconciling, store
+from invoice_push.corrections import Correction
 from invoice_push.domain.proof import bridge, by_document
 from invoice_push.domain.values import Reason
 from invoice_push.lines import Line
 from invoice_push.resolver import SIGNAL
 from messaging import copies
 from servicekit import Caller, Page, Paging, Problem, Tx, allow
+from storage import Transaction
 
 router = APIRouter()
 
@@ -31,6 +34,17 @@ class Story:
     remedy: str
     operation: Recorded | None
     attempts: list[Attempt]
+    corrections: list["Corrected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """One correction of a line, with every call that was made for it."""
+
+    correction: Correction
+    remedy: str
+    operation: Recorded | None
+    attempts: list[Attempt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,7 @@ class PlannedAgreement:
     company_id: int
     currency: str
     lines: int
+    corrections: int
     cost: Decimal
     price: Decimal
 
@@ -61,9 +76,16 @@ async def line(tx: Tx, identity: str) -> Story:
     found = await store.line(tx, identity)
     if found is None:
         raise Problem(404, "not_found", f"there is no line {identity[:100]}")
-    told = await timeline(tx, found.tenant_id, found.operation_key) if found.operation_key else None
-    remedy = Reason(found.reason).remedy if found.state == "held" else ""
-    return Story(found, remedy, *(told or (None, [])))
+    history = await corrections.of_lines(tx, found.tenant_id, [found.identity])
+    corrected = [Corrected(one, _remedy(one), *await _calls(tx, one)) for one in history[found.identity]]
+    return Story(found, _remedy(found), *await _calls(tx, found), corrected)
+
+
+@router.get("/corrections", dependencies=[allow("lines.read")])
+async def list_corrections(tx: Tx, page: Paging, run: Filter = "", state: Filter = "") -> Page[Correction]:
+    """What suppliers changed after it was written, as additions of their own, in the order in which they came."""
+    found = await corrections.page(tx, page.after_number, run, state, page.size)
+    return page.of(found, lambda one: one.position)
 
 
 @router.get("/plan", dependencies=[allow("lines.read")])
@@ -79,6 +101,7 @@ async def plan(tx: Tx, caller: Caller, run: Annotated[str, Query(min_length=1, m
                 known[str(one.agreement_id)].company_id if str(one.agreement_id) in known else 0,
                 one.currency,
                 one.lines,
+                one.corrections,
                 one.cost,
                 one.price,
             )
@@ -92,52 +115,103 @@ async def proof(tx: Tx, caller: Caller, run: Filter = "") -> dict[str, Any]:
     """Per document and currency: supplier's lines = pushed + held + ignored, by reason (B3)."""
     documents = await store.documents_of_run(tx, caller.tenant_id, run)
     sums = by_document(await store.sums(tx, caller.tenant_id, [document.document_id for document in documents]))
-    bridges = [bridge(document, sums.get(document.document_id, ())) for document in documents]
-    return {
-        "documents": [
-            {
-                "document_id": one.document_id,
-                "number": one.number,
-                "currency": one.currency,
-                "tied": one.tied,
-                "cost": one.cost,
-                "tax": one.tax,
-                "price": one.price,
-                "rows": one.rows,
-                "unexplained": one.unexplained,
-            }
-            for one in bridges
-        ]
-    }
+    return {"documents": [bridge(one, sums.get(one.document_id, ())).told() for one in documents]}
 
 
 @router.get("/reconciliations", dependencies=[allow("lines.read")])
 async def reconciliations(
-    tx: Tx, page: Paging, run: Annotated[str, Query(min_length=1, max_length=100)]
+    tx: Tx, page: Paging, run: Annotated[str, Query(max_length=100)] = ""
 ) -> Page[store.Reconciliation]:
-    """What ConnectWise held on each agreement of a run when it was read back."""
+    """What ConnectWise held on each agreement of a run when it was read back; of all agreements without a run."""
     found = await store.reconciliations(tx, run, page.after_number, page.size)
     return page.of(found, lambda one: one.agreement_id)
 
 
+@router.post("/reconciliations", dependencies=[allow("runs.approve")], status_code=202)
+async def reconcile(tx: Tx, caller: Caller) -> dict[str, datetime]:
+    """Have all that was ever written read back; done when the last one's `began_at` is after `asked_at`."""
+    if not await reconciling.ask(tx, caller.tenant_id):
+        raise Problem(409, "not_connected", "this tenant has no ConnectWise connection")
+    return {"asked_at": await store.now(tx)}
+
+
+@router.get("/reconciliations/last", dependencies=[allow("lines.read")])
+async def last_reconciliation(
+    tx: Tx, caller: Caller, run: Annotated[str, Query(max_length=100)] = ""
+) -> store.Reconciled:
+    """When a run, or everything, was last read back, how much differed, and the proof as it stood then (B3)."""
+    found = await store.reconciled(tx, caller.tenant_id, run)
+    if found is None:
+        raise Problem(404, "not_reconciled", "nothing was read back yet")
+    return found
+
+
+@router.get("/runs/{run_id}/progress", dependencies=[allow("lines.read")])
+async def run_progress(tx: Tx, caller: Caller, run_id: str) -> Progress:
+    """How far a run is, how fast it went lately, and when it will be done at that rate."""
+    return await progress(tx, caller.tenant_id, RunId(run_id))
+
+
+@router.get("/operations", dependencies=[allow("lines.read")])
+async def open_questions(
+    tx: Tx, caller: Caller, page: Paging, state: Literal["ambiguous", "rejected", "conflict"]
+) -> Page[Question]:
+    """Calls in doubt (they settle by themselves), refused, or in conflict (a person decides)."""
+    found = await questions(tx, caller.tenant_id, State(state), page.after_number, page.size)
+    return page.of(found, lambda one: one.seq)
+
+
 @router.get("/pauses", dependencies=[allow("lines.read")])
 async def list_pauses(tx: Tx, caller: Caller) -> dict[str, list[Pause]]:
-    """What waits for a person: the whole tenant (401) or an agreement (403), and why."""
+    """What waits for a person: the whole tenant (401), an agreement's lane (403) or a run, and why."""
+    return {"items": await pauses(tx, caller.tenant_id)}
+
+
+@router.post("/pauses", dependencies=[allow("runs.approve")])
+async def pause_by_hand(
+    tx: Tx, caller: Caller, scope: Scope, name: Filter = "", message: Annotated[str, Query(max_length=500)] = ""
+) -> dict[str, list[Pause]]:
+    """Stop the tenant (without a name), a lane (as `agreement-12`) or a run; what is being sent is finished."""
+    if (scope is Scope.TENANT) != (name == ""):
+        raise Problem(422, "name", "a lane or a run is paused by its name, the tenant without one")
+    await pause(tx, caller.tenant_id, scope, name, "person", message or "paused by hand")
     return {"items": await pauses(tx, caller.tenant_id)}
 
 
 @router.post("/pauses/resume", dependencies=[allow("runs.approve")])
 async def resume_paused(
-    tx: Tx, caller: Caller, lane: Annotated[str | None, Query(max_length=200)] = None
+    tx: Tx,
+    caller: Caller,
+    scope: Annotated[Scope | None, Query()] = None,
+    name: Annotated[str | None, Query(max_length=200)] = None,
 ) -> dict[str, int]:
-    """Let a lane, or everything of the tenant, go on."""
-    return {"resumed": await resume(tx, caller.tenant_id, lane)}
+    """Let the tenant, a lane or a run go on; everything of the tenant where nothing is named."""
+    return {"resumed": await resume(tx, caller.tenant_id, scope, name)}
 
 
 @router.post("/runs/{run_id}/retry", dependencies=[allow("runs.approve")])
 async def retry(tx: Tx, caller: Caller, run_id: str) -> dict[str, int]:
-    """Have a run's failed lines looked at again; they wait for approval as before. Conflicts stay questions."""
+    """Have what of a run failed looked at again; it waits for approval as before. Conflicts stay questions."""
     again = await store.retry(tx, caller.tenant_id, RunId(run_id))
+    again += await corrections.retry(tx, caller.tenant_id, RunId(run_id))
     await store.ask_resolution(tx, [caller.tenant_id])
     tx.signal(SIGNAL)
     return {"lines": again}
+
+
+@router.post("/runs/{run_id}/credits", dependencies=[allow("runs.approve")])
+async def let_credits_pass(tx: Tx, caller: Caller, run_id: str) -> dict[str, int]:
+    """Have a run's corrections below zero billed; they then wait for the run's approval like all of it (B12, B19)."""
+    allowed = await corrections.allow(tx, caller.tenant_id, RunId(run_id), caller.subject)
+    await store.report_due(tx, {(caller.tenant_id, RunId(run_id))})
+    tx.signal(SIGNAL)
+    return {"corrections": allowed}
+
+
+def _remedy(found: Line | Correction) -> str:
+    return Reason(found.reason).remedy if found.state == "held" else ""
+
+
+async def _calls(tx: Transaction, found: Line | Correction) -> tuple[Recorded | None, list[Attempt]]:
+    told = await timeline(tx, found.tenant_id, found.operation_key) if found.operation_key else None
+    return told or (None, [])

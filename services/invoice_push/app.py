@@ -8,6 +8,7 @@ from contracts import topics
 from delivery import Delivery
 from invoice_push.api import router
 from invoice_push.handlers import HANDLERS
+from invoice_push.nights import Nights
 from invoice_push.pusher import Additions
 from invoice_push.resolver import Resolver
 from invoice_push.settings import Settings
@@ -33,6 +34,10 @@ def build(settings: Settings) -> Service:
             topics.CATALOG_ITEMS,
         ),
         handlers=HANDLERS,
-        workers=(Resolver(db), Delivery(db, Additions(db, sites), pace=settings.pace())),
+        workers=(
+            Resolver(db),
+            Nights(db),
+            Delivery(db, Additions(db, sites), pace=settings.pace(), begun=settings.watch().look),
+        ),
         closes=(sites,),
     )

@@ -1,6 +1,5 @@
 """Kafka in: lines recorded, documents sealed, commands obeyed, and another look when something they need changes."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,12 +14,12 @@ from contracts.events import (
     InvoiceSealed,
     MappingChanged,
     ProgramChanged,
+    SetupChecked,
     SyncCommand,
 )
 from contracts.topics import Topic
-from contracts.values import RunId, TenantId
-from delivery import resume
-from invoice_push import pusher, store
+from delivery import Scope, resume
+from invoice_push import pusher, reconciling, rights, store
 from invoice_push.resolver import SIGNAL
 from messaging import Handler
 from storage import Transaction
@@ -33,30 +32,36 @@ async def lines_received(tx: Transaction, events: Sequence[Event[InvoiceLineRece
 
 
 async def documents_sealed(tx: Transaction, events: Sequence[Event[InvoiceSealed]]) -> None:
-    """Keep what the lines must add up to."""
-    runs: dict[TenantId, list[RunId]] = defaultdict(list)
+    """Keep what the lines must add up to; what a version no longer has is to be accounted for."""
     for event in events:
         await store.seal(tx, event.tenant_id, event.data)
-        runs[event.tenant_id].append(event.data.run_id)
-    for tenant_id in sorted(runs):
-        await store.report_due(tx, tenant_id, runs[tenant_id])
-    tx.signal(SIGNAL)
+    await store.report_due(tx, {(event.tenant_id, event.data.run_id) for event in events})
+    await _look_again(tx, events)
 
 
 async def commanded(tx: Transaction, events: Sequence[Event[SyncCommand]]) -> None:
     """Do what a person asked of a run."""
     for event in events:
-        if event.data.command is CommandKind.APPROVE:
-            await pusher.approve(tx, event.tenant_id, event.data)
-        else:
-            await pusher.reconcile(tx, event.tenant_id, event.data.run_id)
+        match event.data.command:
+            case CommandKind.APPROVE:
+                await pusher.approve(tx, event.tenant_id, event.data)
+            case CommandKind.RECONCILE:
+                await reconciling.ask(tx, event.tenant_id, event.data.run_id)
+            case CommandKind.CHECK_SETUP:
+                pass  # setup_validation's
 
 
 async def connection_changed(tx: Transaction, events: Sequence[Event[ConnectionChanged]]) -> None:
     """A new key may be a better one: what a 401 had paused goes on, and stops again where it is not."""
     for event in events:
-        await resume(tx, event.tenant_id, "")
+        await resume(tx, event.tenant_id, Scope.TENANT)
     await _look_again(tx, events)
+
+
+async def setup_checked(tx: Transaction, events: Sequence[Event[SetupChecked]]) -> None:
+    """Whether what ConnectWise refused is missing altogether, or one agreement's affair (R14)."""
+    for event in events:
+        await rights.judged(tx, event.tenant_id, event.data)
 
 
 async def mappings_changed(tx: Transaction, events: Sequence[Event[MappingChanged]]) -> None:
@@ -89,6 +94,7 @@ HANDLERS: Mapping[Topic[Any], Handler] = {
     topics.INVOICE_SEALED: documents_sealed,
     topics.SYNC_COMMANDS: commanded,
     topics.CONNECTIONS: connection_changed,
+    topics.SETUP: setup_checked,
     topics.PROGRAMS: programs_changed,
     topics.CUSTOMER_MAPPINGS: mappings_changed,
     topics.AGREEMENTS: agreements_changed,

@@ -63,7 +63,13 @@ class Line:
     written_cost: Decimal
     written_price: Decimal
     addition_id: int | None
+    amended_by: RunId
     updated_at: datetime
+
+    @property
+    def is_written(self) -> bool:
+        """Whether an addition stands, or may stand, for it."""
+        return self.state in ("queued", "synced") or (self.state == "failed" and self.reason == "conflict")
 
     def charge(self) -> values.Line:
         """What the rules look at."""

@@ -10,7 +10,7 @@ from typing import Any
 from connectwise import Addition, Agreement, ConnectWise, NewAddition, Ref
 from contracts import topics
 from contracts.events import AdditionSettled, SyncCommand
-from contracts.values import RunId, TenantId
+from contracts.values import RunId, SiteId, TenantId
 from delivery import (
     Coverage,
     Hit,
@@ -20,16 +20,17 @@ from delivery import (
     Operation,
     OperationKey,
     Reading,
+    Scope,
     Sent,
     Settled,
     State,
     enqueue,
-    enqueue_job,
     operation_key,
 )
 from httpkit import ApiError
-from invoice_push import reconciling, store
+from invoice_push import corrections, reconciling, rights, store
 from invoice_push.additions import COMPARED, EFFECT, difference, lane_of
+from invoice_push.corrections import Correction
 from invoice_push.domain.values import Draft, Expected, Reason
 from invoice_push.lines import Line, draft_from_json
 from invoice_push.resolver import SIGNAL
@@ -37,18 +38,25 @@ from messaging import Fact, outbox
 from storage import Database, Transaction
 from tenancy import Sites, closed, connection, program
 
-FEATURE = "additions"
 PAGE = 2_000
 
 
 async def approve(tx: Transaction, tenant_id: TenantId, command: SyncCommand) -> None:
-    """Make the operations of a run's ready lines, exactly as drafted; a second approval finds none left."""
+    """Make the operations of a run's ready lines and corrections, as drafted; a second approval finds none left."""
     site = await connection(tx, tenant_id)
     if site is None:
         return
-    while lines := await store.ready(tx, tenant_id, command.run_id, PAGE):
+    await _queue_lines(tx, tenant_id, command.run_id, site.site_id)
+    await _queue_corrections(tx, tenant_id, command.run_id, site.site_id)
+    # After the lines, in the order in which the resolver locks, so that the two wait instead of deadlocking.
+    await store.approve(tx, tenant_id, command.run_id, command.requested_by)
+    tx.signal(SIGNAL)
+
+
+async def _queue_lines(tx: Transaction, tenant_id: TenantId, run_id: RunId, site_id: SiteId) -> None:
+    while lines := await store.ready(tx, tenant_id, run_id, PAGE):
         drafts = {line.identity: draft_from_json(line.draft or {}) for line in lines}
-        operations = [_operation(line, drafts[line.identity], site.site_id) for line in lines]
+        operations = [_operation(line, drafts[line.identity], site_id) for line in lines]
         queued = await enqueue(tx, EFFECT, operations)
         there = {*queued.new, *queued.already}
         await store.queue(
@@ -65,19 +73,31 @@ async def approve(tx: Transaction, tenant_id: TenantId, command: SyncCommand) ->
         ]
         if covered:  # another operation stands for these already: billing them again is what must never happen
             await store.hold(tx, tenant_id, covered, Reason.AMENDED, "another operation stands for this line already")
-    # After the lines, in the order in which the resolver locks, so that the two wait instead of deadlocking.
-    await store.approve(tx, tenant_id, command.run_id, command.requested_by)
-    tx.signal(SIGNAL)
 
 
-async def reconcile(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> None:
-    """Have ConnectWise read back and compared, as a job of the site's owner."""
-    site = await connection(tx, tenant_id)
-    if site is not None:
-        await enqueue_job(tx, EFFECT, tenant_id, site.site_id, f"reconcile-{run_id}", {"run_id": run_id}, run_id)
+async def _queue_corrections(tx: Transaction, tenant_id: TenantId, run_id: RunId, site_id: SiteId) -> None:
+    """Each has a number of its own, so nothing can stand for it already."""
+    while found := await corrections.ready(tx, tenant_id, run_id, PAGE):
+        operations = [_correcting(one, site_id) for one in found]
+        await enqueue(tx, EFFECT, operations)
+        by_key = {operation.key: one for operation, one in zip(operations, found, strict=True)}
+        await corrections.queue(tx, tenant_id, by_key)
 
 
-def _operation(line: Line, draft: Draft, site_id: Any) -> NewOperation:
+def _correcting(one: Correction, site_id: SiteId) -> NewOperation:
+    return NewOperation(
+        tenant_id=one.tenant_id,
+        site_id=site_id,
+        key=operation_key("addition", one.identity, one.component),
+        kind=Kind.CREATE,
+        lane=lane_of(one.agreement_id),
+        body=one.draft,
+        run_id=one.run_id,
+        coverage=(Coverage(one.identity, one.component, one.quantity, one.cost, one.price),),
+    )
+
+
+def _operation(line: Line, draft: Draft, site_id: SiteId) -> NewOperation:
     return NewOperation(
         tenant_id=line.tenant_id,
         site_id=site_id,
@@ -104,7 +124,7 @@ class Additions:
 
     async def gate(self, tx: Transaction, tenant_id: TenantId) -> str | None:
         """Setup must allow additions, and the program its billing (R46, B14)."""
-        if (reason := await closed(tx, tenant_id, FEATURE)) is not None:
+        if (reason := await closed(tx, tenant_id, rights.FEATURE)) is not None:
             return reason
         fact = await program(tx, tenant_id, "microsoft-nce")
         return None if fact is not None and fact.enabled and fact.billing else "the program's billing is switched off"
@@ -134,10 +154,10 @@ class Additions:
         return Reading(hits, overtaken=overtaken, closed=shut)
 
     async def send(self, operation: Operation) -> Sent:
-        """Create the addition; or, for a job, read the run's agreements back."""
+        """Create the addition; or, for a job, read agreements back."""
         site = await self.sites.open(operation.tenant_id)
         if operation.kind is Kind.JOB:
-            await reconciling.read_back(self.db, site, operation.tenant_id, RunId(operation.body["run_id"]))
+            await self._read_back(site, operation)
             return Sent()
         draft = draft_from_json(operation.body)
         new = NewAddition(
@@ -156,37 +176,53 @@ class Additions:
             made = await site.additions(draft.agreement_id).create(new, admit_within=operation.leave_within)
         return Sent(made.id, status=201, request_id=made.request_id or "")
 
-    async def settled(self, tx: Transaction, operation: Operation, result: Settled) -> None:
-        """Keep and tell what became of the line (R104); failures are told too."""
-        if operation.kind is Kind.JOB:
-            return
-        if result.state is State.CONFIRMED:
-            touched = await store.synced(tx, operation.tenant_id, operation.key, result.remote_id)
+    async def _read_back(self, site: ConnectWise, job: Operation) -> None:
+        run_id = RunId(job.body["run_id"])
+        if run_id:
+            await reconciling.read_run(self.db, site, job.tenant_id, run_id, job.key)
         else:
-            again = result.state is not State.CONFLICT
-            reason = "conflict" if result.state is State.CONFLICT else result.reason
-            touched = await store.failed(tx, operation.tenant_id, operation.key, reason, result.message, again=again)
-        facts = [
-            Fact(
-                operation.tenant_id,
-                str(line.agreement_id),
-                AdditionSettled(
-                    operation_key=operation.key,
-                    run_id=line.run_id,
-                    document_id=line.document_id,
-                    identity=line.identity,
-                    agreement_id=line.agreement_id,
-                    addition_id=result.remote_id,
-                    state=_told(result.state),
-                    reason=result.reason,
-                    message=result.message[:500],
-                ),
-                line.run_id,
-            )
-            for line in touched
+            await reconciling.read_all(self.db, site, job.tenant_id, job.key)
+
+    async def recovered(self, tx: Transaction, tenant_id: TenantId, site_id: SiteId, restores: int) -> bool:
+        """Whether all that was ever written has been read back since the database was restored."""
+        state = await reconciling.ask_once(tx, tenant_id, site_id, f"restore-{restores}")
+        return state is State.CONFIRMED
+
+    async def paused(self, tx: Transaction, operation: Operation, scope: Scope, code: str) -> None:
+        """A 403 has paused a lane: whether the right is missing altogether is for the setup's checks to say (R14)."""
+        await rights.refused(tx, operation, scope, code)
+
+    async def settled(self, tx: Transaction, results: Sequence[tuple[Operation, Settled]]) -> None:
+        """Keep and tell what became of the lines and corrections (R104); failures are told too."""
+        ended = {(op.tenant_id, op.key): result for op, result in results if op.kind is not Kind.JOB}
+        done = [(*key, one.remote_id) for key, one in ended.items() if one.state is State.CONFIRMED]
+        # A conflict is a question and no failure: no new try may be made.
+        not_done = [
+            (*key, "conflict", one.message, 0) if one.state is State.CONFLICT else (*key, one.reason, one.message, 1)
+            for key, one in ended.items()
+            if one.state is not State.CONFIRMED
         ]
+        touched = [*await store.synced(tx, done), *await store.failed(tx, not_done)]
+        touched += await corrections.synced(tx, done)
+        touched += await corrections.failed(tx, [one[:4] for one in not_done])
+        facts = []
+        for line in touched:
+            result = ended[line.tenant_id, line.operation_key]
+            said = AdditionSettled(
+                operation_key=line.operation_key,
+                run_id=line.run_id,
+                document_id=line.document_id,
+                identity=line.identity,
+                agreement_id=line.agreement_id,
+                addition_id=result.remote_id,
+                state=_told(result.state),
+                reason=result.reason,
+                message=result.message[:500],
+            )
+            facts.append(Fact(line.tenant_id, str(line.agreement_id), said, line.run_id))
         await outbox.add(tx, topics.ADDITIONS, facts)
-        await store.report_due(tx, operation.tenant_id, [line.run_id for line in touched])
+        await store.report_due(tx, {(line.tenant_id, line.run_id) for line in touched})
+        await store.ask_resolution(tx, [line.tenant_id for line in touched if line.amended])
         tx.signal(SIGNAL)
 
 

@@ -1,129 +1,139 @@
-"""Reading ConnectWise back after a run, and comparing: it repairs nothing by itself."""
+"""Reading ConnectWise back: after a run, every night, on demand, and before a restored database writes anything."""
 
-import base64
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from connectwise import Addition, ConnectWise
 from contracts import topics
 from contracts.events import AgreementChanged, RunStep, SyncStep
-from contracts.values import RunId, TenantId, to_cents
-from delivery import queue
-from delivery.queue import Recorded
-from delivery.reconcile import Remote, compare
+from contracts.values import NO_RUN, RunId, SiteId, TenantId
+from delivery import OperationKey, State, enqueue_job, job_once, queue
+from httpkit import ApiError, Outcome
 from invoice_push import store
-from invoice_push.additions import EFFECT, difference, lane_of
-from invoice_push.lines import draft_from_json
-from invoice_push.store import Reconciliation
+from invoice_push.additions import COMPARED, EFFECT, agreement_of_lane, lane_of
+from invoice_push.comparing import Held, compared
+from invoice_push.domain.proof import bridge, by_document
+from invoice_push.store import Reconciled, Reconciliation
 from messaging import Fact, copies, outbox
-from storage import Database
+from storage import Database, Transaction
+from tenancy import connection
 
-_MARKER_BYTES = 20
+LANE = "reconcile"
 
 
-def is_marker(text: str) -> bool:
-    """Whether a serial number looks like one of ours: 32 characters of base32."""
-    try:
-        return len(text) == 32 and len(base64.b32decode(text)) == _MARKER_BYTES  # noqa: PLR2004 (20 bytes in base32)
-    except ValueError:
+async def ask(tx: Transaction, tenant_id: TenantId, run_id: RunId = NO_RUN) -> bool:
+    """Have a run's agreements read back, or all that were ever written to; False without a connection."""
+    site = await connection(tx, tenant_id)
+    if site is None:
         return False
+    lane = f"{LANE}-{run_id}" if run_id else LANE
+    await enqueue_job(tx, EFFECT, tenant_id, site.site_id, lane, {"run_id": run_id})
+    return True
 
 
-async def read_back(db: Database, site: ConnectWise, tenant_id: TenantId, run_id: RunId) -> None:
-    """Read every agreement the run has written to, compare, keep and tell the result (B3)."""
+async def ask_once(tx: Transaction, tenant_id: TenantId, site_id: SiteId, once: str) -> State:
+    """Have all agreements read back once for each `once`: how far that is."""
+    return await job_once(tx, EFFECT, tenant_id, site_id, LANE, {"run_id": NO_RUN}, once)
+
+
+async def read_run(db: Database, site: ConnectWise, tenant_id: TenantId, run_id: RunId, key: OperationKey) -> None:
+    """Read every agreement the run has written to, compare, keep and tell the result with the proof (B3)."""
     async with db.transaction([tenant_id]) as tx:
+        began = await store.now(tx)
         agreements = await store.agreements_of_run(tx, tenant_id, run_id)
-    held = [await _read_agreement(db, site, tenant_id, agreement) for agreement in agreements]
-    by_marker: dict[str, list[Remote]] = defaultdict(list)
-    for one in held:
-        for addition in one.additions:
-            if is_marker(addition.serial_number or ""):
-                by_marker[addition.serial_number or ""].append(one.remote(addition))
-    ours = {operation.marker for one in held for operation in one.operations}
-    found = [_compared(one, by_marker, ours) for one in held]
-    differing = sum(len(one.differences) for one in found)
-    off = [one for one in found if (one.cost, one.price) != (one.expected_cost, one.expected_price)]
-    step = SyncStep(
+        facts = await copies.some(tx, topics.AGREEMENTS, tenant_id, [str(agreement) for agreement in agreements])
+    found = compared(await _read(db, site, tenant_id, agreements, {int(key): fact for key, fact in facts.items()}))
+    async with db.transaction([tenant_id]) as tx:
+        await store.keep_reconciliations(tx, tenant_id, run_id, found, key)
+        await store.forget_reconciliations(tx, tenant_id, run_id, key)
+        documents = await store.documents_of_run(tx, tenant_id, run_id)
+        sums = by_document(await store.sums(tx, tenant_id, [document.document_id for document in documents]))
+        bridges = [bridge(document, sums.get(document.document_id, ())) for document in documents]
+        ended = Reconciled.of(found, [one.told() for one in bridges], began, await store.now(tx))
+        await store.keep_reconciled(tx, tenant_id, run_id, ended)
+        await outbox.add(tx, topics.SYNC_STEPS, [Fact(tenant_id, run_id, _step(run_id, found, ended), run_id)])
+
+
+async def read_all(db: Database, site: ConnectWise, tenant_id: TenantId, key: OperationKey) -> None:
+    """Read back every agreement that was ever written to, and the others of the same companies for copies (B18).
+
+    Each company is kept as soon as it is read: after a restart, job `key` goes on with those that are not. Jobs that
+    have piled up while nothing could be read are done with the first of them.
+    """
+    async with db.transaction([tenant_id]) as tx:
+        last, job = await store.reconciled(tx, tenant_id, NO_RUN), await queue.timeline(tx, tenant_id, key)
+        if last is not None and job is not None and last.began_at > job[0].created_at:
+            return
+        lanes = await queue.lanes(tx, EFFECT, tenant_id)
+        facts = {fact.agreement_id: fact for fact in await copies.of_tenant(tx, topics.AGREEMENTS, tenant_id)}
+        read = set(await store.agreements_read_by(tx, tenant_id, key))
+    written = {agreement_of_lane(lane) for lane in lanes}
+    for company in _companies(written, facts):
+        if read.isdisjoint(company):
+            found = compared(await _read(db, site, tenant_id, company, facts))
+            async with db.transaction([tenant_id]) as tx:
+                await store.keep_reconciliations(tx, tenant_id, NO_RUN, found, key)
+    async with db.transaction([tenant_id]) as tx:
+        await store.forget_reconciliations(tx, tenant_id, NO_RUN, key)
+        ended = await store.sum_reconciliations(tx, tenant_id)
+        await store.keep_reconciled(tx, tenant_id, NO_RUN, ended)
+
+
+def _companies(written: set[int], facts: dict[int, AgreementChanged]) -> list[list[int]]:
+    """The agreements to read, by company; one of which nothing is known is alone."""
+    companies: dict[int, set[int]] = defaultdict(set)
+    alone = [[agreement] for agreement in sorted(written) if agreement not in facts]
+    for fact in facts.values():
+        if not fact.removed or fact.agreement_id in written:
+            companies[fact.company_id].add(fact.agreement_id)
+    return [sorted(agreements) for _, agreements in sorted(companies.items()) if agreements & written] + alone
+
+
+async def _read(
+    db: Database,
+    site: ConnectWise,
+    tenant_id: TenantId,
+    agreements: Sequence[int],
+    facts: Mapping[int, AgreementChanged],
+) -> list[Held]:
+    async with db.transaction([tenant_id]) as tx:
+        began = await store.now(tx)
+    held = []
+    for agreement_id in agreements:
+        additions = await _additions(site, agreement_id)
+        async with db.transaction([tenant_id]) as tx:
+            operations = await queue.live_of_lane(tx, EFFECT, tenant_id, lane_of(agreement_id))
+        # What was written meanwhile may be missing in what was read, and is no difference.
+        settled = [one if one.updated_at < began else replace(one, state=State.IN_FLIGHT) for one in operations]
+        held.append(Held(agreement_id, facts.get(agreement_id), settled, additions))
+    return held
+
+
+async def _additions(site: ConnectWise, agreement_id: int) -> list[Addition] | None:
+    """Those of an agreement; None where there is no such agreement any more."""
+    try:
+        found = await site.additions(agreement_id).list(fields=COMPARED)
+        if not found:  # of an agreement that is gone, the list may be empty as well
+            await site.agreements.get(agreement_id)
+    except ApiError as error:
+        if error.outcome is Outcome.NOT_FOUND:
+            return None
+        raise
+    return found
+
+
+def _step(run_id: RunId, found: Sequence[Reconciliation], ended: Reconciled) -> SyncStep:
+    off = any((one.cost, one.price) != (one.expected_cost, one.expected_price) for one in found)
+    holds = not (ended.differences or ended.unexplained or off)
+    said = "all as written" if not ended.differences and not off else f"{ended.differences} differences"
+    proven = f", {ended.unexplained} of {len(ended.proof)} documents unexplained" if ended.unexplained else ""
+    return SyncStep(
         run_id=run_id,
         step=RunStep.RECONCILE,
-        state="done" if not differing and not off else "failed",
+        state="done" if holds else "failed",
         done=len(found),
         total=len(found),
-        counts={"differences": differing},
-        message=f"{len(found)} agreements read back, "
-        + ("all as written" if not differing and not off else f"{differing} differences"),
+        counts={"differences": ended.differences} | ({"unexplained": ended.unexplained} if ended.unexplained else {}),
+        message=f"{len(found)} agreements read back, {said}{proven}",
     )
-    async with db.transaction([tenant_id]) as tx:
-        await store.keep_reconciliations(tx, tenant_id, run_id, found)
-        await outbox.add(tx, topics.SYNC_STEPS, [Fact(tenant_id, run_id, step, run_id)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """An agreement as it is there, beside what was done to it."""
-
-    agreement_id: int
-    fact: AgreementChanged | None
-    operations: Sequence[Recorded]
-    additions: Sequence[Addition]
-
-    @property
-    def lane(self) -> str:
-        return lane_of(self.agreement_id)
-
-    def remote(self, addition: Addition) -> Remote:
-        return Remote(addition.id, self.lane, addition.serial_number or "", {})
-
-
-async def _read_agreement(db: Database, site: ConnectWise, tenant_id: TenantId, agreement_id: int) -> _Held:
-    async with db.transaction([tenant_id]) as tx:
-        operations = await queue.live_of_lane(tx, EFFECT, tenant_id, lane_of(agreement_id))
-        fact = await copies.one(tx, topics.AGREEMENTS, tenant_id, str(agreement_id))
-    return _Held(agreement_id, fact, operations, await site.additions(agreement_id).list())
-
-
-def _compared(held: _Held, by_marker: Mapping[str, Sequence[Remote]], ours: Container[str | None]) -> Reconciliation:
-    """One agreement; `by_marker` and `ours` are of all that were read, so that a copy is told from a stranger (B18)."""
-    by_id = {addition.id: addition for addition in held.additions}
-    elsewhere = [
-        record
-        for operation in held.operations
-        for record in by_marker.get(operation.marker or "", ())
-        if record.lane != held.lane
-    ]
-
-    def drift(operation: Recorded, record: Remote) -> str:
-        return difference(draft_from_json(operation.body), by_id[record.remote_id])
-
-    differences = compare(
-        held.lane,
-        held.operations,
-        [*map(held.remote, held.additions), *elsewhere],
-        drift,
-        own=lambda marker: is_marker(marker) and marker not in ours,
-    )
-    written = [operation for operation in held.operations if operation.state == "confirmed"]
-    markers = {operation.marker for operation in written}
-    there = [addition for addition in held.additions if addition.serial_number in markers]
-    drafts = [draft_from_json(operation.body) for operation in written]
-    return Reconciliation(
-        agreement_id=held.agreement_id,
-        agreement_name=held.fact.name if held.fact else str(held.agreement_id),
-        company_id=held.fact.company_id if held.fact else 0,
-        additions=len(there),
-        cost=sum((_extended(a, "unit_cost") for a in there), Decimal(0)),
-        price=sum((_extended(a, "unit_price") for a in there), Decimal(0)),
-        expected=len(drafts),
-        expected_cost=sum((draft.cost for draft in drafts), Decimal(0)),
-        expected_price=sum((draft.price for draft in drafts), Decimal(0)),
-        differences=[asdict(one) for one in differences],
-        read_at=datetime.now(UTC),
-    )
-
-
-def _extended(addition: Addition, unit: str) -> Decimal:
-    amount: Decimal = getattr(addition, unit) or Decimal(0)
-    return to_cents((addition.quantity or Decimal(0)) * amount)

@@ -9,7 +9,7 @@ import structlog
 from contracts import topics
 from contracts.events import AgreementChanged, CatalogItemLinked, MappingChanged, ProgramChanged, RunStep, SyncStep
 from contracts.values import Motion, RunId, TenantId
-from invoice_push import store
+from invoice_push import amending, store
 from invoice_push.domain.resolution import resolve
 from invoice_push.domain.values import Held, Ignored, Ready, Reason, Resolution, Surroundings, Target
 from invoice_push.lines import Line, agreement_of, draft_to_json, item_of, program_of
@@ -43,7 +43,8 @@ class Resolver(Passes):
         return len(due)
 
     async def resolve_tenant(self, due: Due) -> None:
-        """Look at all of a tenant's lines that are not queued yet, page by page."""
+        """Look at what was amended, then at all of a tenant's lines that are not queued yet, page by page."""
+        await self._account(due.tenant_id)
         after = 0
         while True:
             async with self.db.transaction([due.tenant_id]) as tx:
@@ -54,6 +55,12 @@ class Resolver(Passes):
                 else:
                     await store.resolution_done(tx, due)
                     return
+
+    async def _account(self, tenant_id: TenantId) -> None:
+        after: int | None = 0
+        while after is not None:
+            async with self.db.transaction([tenant_id]) as tx:
+                after = await amending.account(tx, tenant_id, after)
 
     async def report_due(self) -> int:
         """Tell how far runs are, where that has changed; how many runs were looked at."""
@@ -69,7 +76,7 @@ async def _resolve_page(tx: Transaction, tenant_id: TenantId, page: Sequence[Lin
     known = await _Known.read(tx, tenant_id, page)
     changed = [(line, said) for line in page if _differs(line, said := resolve(line.charge(), known.around(line)))]
     await store.resolve(tx, tenant_id, changed)
-    await store.report_due(tx, tenant_id, [line.run_id for line in page])
+    await store.report_due(tx, {(tenant_id, line.run_id) for line in page})
 
 
 def _differs(line: Line, said: Resolution) -> bool:

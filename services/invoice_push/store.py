@@ -1,6 +1,6 @@
 """All SQL of invoice_push."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -58,18 +58,22 @@ class Planned:
     agreement_id: int
     currency: str
     lines: int
+    corrections: int
     cost: Decimal
     price: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A line whose operation ended."""
+    """A line, or a correction of one, whose operation ended. `amended`: something waited for that."""
 
+    tenant_id: TenantId
+    operation_key: OperationKey
     identity: LineIdentity
     document_id: DocumentId
     run_id: RunId
     agreement_id: int
+    amended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,35 @@ class Reconciliation:
     expected_price: Decimal
     differences: list[dict[str, Any]]
     read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """One reading back as a whole: of a run with its proof, or of everything that was ever written.
+
+    It says how things stood at some time after `began_at`.
+    """
+
+    agreements: int
+    differences: int
+    unexplained: int
+    proof: list[dict[str, Any]]
+    began_at: datetime
+    ended_at: datetime
+
+    @classmethod
+    def of(
+        cls, found: Sequence[Reconciliation], proof: list[dict[str, Any]], began: datetime, ended: datetime
+    ) -> "Reconciled":
+        """What was found on each agreement, added up, beside the bridges of the documents (B3)."""
+        return cls(
+            agreements=len(found),
+            differences=sum(len(one.differences) for one in found),
+            unexplained=sum(Decimal(one["unexplained"]) != 0 for one in proof),
+            proof=proof,
+            began_at=began,
+            ended_at=ended,
+        )
 
 
 async def record(tx: Transaction, lines: Sequence[tuple[TenantId, InvoiceLineReceived]]) -> None:
@@ -118,8 +151,9 @@ async def seal(tx: Transaction, tenant_id: TenantId, sealed: InvoiceSealed) -> N
     await tx.execute(sql["seal_for_run"], tenant_id, sealed.run_id, sealed.document_id)
     gone = list(sealed.removed_identities)
     if gone:
-        for statement in ("note_withdrawn", "withdraw", "withdraw_written"):
+        for statement in ("note_withdrawn", "withdraw"):
             await tx.execute(sql[statement], tenant_id, gone, sealed.document_version)
+        await tx.execute(sql["withdraw_queued"], tenant_id, gone, sealed.document_version, sealed.run_id)
 
 
 async def ask_resolution(tx: Transaction, tenants: Sequence[TenantId]) -> None:
@@ -171,16 +205,14 @@ async def hold(
     await tx.execute(sql["hold"], tenant_id, list(identities), reason, detail)
 
 
-async def synced(tx: Transaction, tenant_id: TenantId, key: OperationKey, addition_id: int | None) -> list[Touched]:
-    """The line's addition is in ConnectWise (R104)."""
-    return await tx.fetch(Touched, sql["synced"], tenant_id, key, addition_id)
+async def synced(tx: Transaction, done: Sequence[tuple[TenantId, OperationKey, int | None]]) -> list[Touched]:
+    """These lines' additions are in ConnectWise (R104)."""
+    return await tx.fetch(Touched, sql["synced"], *_columns(done)) if done else []
 
 
-async def failed(
-    tx: Transaction, tenant_id: TenantId, key: OperationKey, reason: str, detail: str, *, again: bool
-) -> list[Touched]:
-    """The line's addition was not written, or is in question; `again` where a new try may be made."""
-    return await tx.fetch(Touched, sql["failed"], tenant_id, key, reason, detail, 1 if again else 0)
+async def failed(tx: Transaction, ended: Sequence[tuple[TenantId, OperationKey, str, str, int]]) -> list[Touched]:
+    """These lines' additions were not written, or are in question, for a reason; 1 where a new try may be made."""
+    return await tx.fetch(Touched, sql["failed"], *_columns(ended)) if ended else []
 
 
 async def retry(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> int:
@@ -200,9 +232,10 @@ async def line(tx: Transaction, identity: str) -> Line | None:
     return await tx.fetch_one(Line, sql["line"], identity)
 
 
-async def report_due(tx: Transaction, tenant_id: TenantId, runs: Sequence[RunId]) -> None:
+async def report_due(tx: Transaction, runs: Collection[tuple[TenantId, RunId]]) -> None:
     """Have these runs' progress told again."""
-    await tx.execute(sql["report_due"], tenant_id, sorted(set(runs)))
+    if runs:
+        await tx.execute(sql["report_due"], *_columns(sorted(set(runs))))
 
 
 async def due_reports(tx: Transaction) -> list[DueReport]:
@@ -252,11 +285,16 @@ async def agreements_of_run(tx: Transaction, tenant_id: TenantId, run_id: RunId)
     return [int(agreement) for agreement in await tx.column(sql["agreements_of_run"], tenant_id, run_id)]
 
 
+async def now(tx: Transaction) -> datetime:
+    """The database's clock."""
+    found: datetime = await tx.value(sql["now"])
+    return found
+
+
 async def keep_reconciliations(
-    tx: Transaction, tenant_id: TenantId, run_id: RunId, found: Sequence[Reconciliation]
+    tx: Transaction, tenant_id: TenantId, run_id: RunId, found: Sequence[Reconciliation], by: OperationKey
 ) -> None:
-    """Keep what was read back, in place of an earlier reading."""
-    await tx.execute(sql["forget_reconciliation"], tenant_id, run_id)
+    """Keep what was read back by a job, in place of an earlier reading."""
     for one in found:
         await tx.execute(
             sql["keep_reconciliation"],
@@ -272,7 +310,45 @@ async def keep_reconciliations(
             one.expected_cost,
             one.expected_price,
             one.differences,
+            by,
         )
+
+
+async def agreements_read_by(tx: Transaction, tenant_id: TenantId, by: OperationKey) -> list[int]:
+    """What a job that reads everything back has done already."""
+    return [int(agreement) for agreement in await tx.column(sql["agreements_read_by"], tenant_id, by)]
+
+
+async def forget_reconciliations(tx: Transaction, tenant_id: TenantId, run_id: RunId, by: OperationKey) -> None:
+    """Forget what an earlier job than this has found and this has not."""
+    await tx.execute(sql["forget_reconciliations"], tenant_id, run_id, by)
+
+
+async def sum_reconciliations(tx: Transaction, tenant_id: TenantId) -> Reconciled:
+    """What was found on all agreements, added up."""
+    found = await tx.fetch_one(Reconciled, sql["sum_reconciliations"], tenant_id)
+    assert found is not None  # noqa: S101 (an aggregate has one row)
+    return found
+
+
+async def keep_reconciled(tx: Transaction, tenant_id: TenantId, run_id: RunId, ended: Reconciled) -> None:
+    """Keep that a reading back has ended, with its proof."""
+    await tx.execute(
+        sql["keep_reconciled"],
+        tenant_id,
+        run_id,
+        ended.agreements,
+        ended.differences,
+        ended.unexplained,
+        ended.proof,
+        ended.began_at,
+        ended.ended_at,
+    )
+
+
+async def reconciled(tx: Transaction, tenant_id: TenantId, run_id: str) -> Reconciled | None:
+    """The last reading back of a run, or of everything."""
+    return await tx.fetch_one(Reconciled, sql["reconciled"], tenant_id, run_id)
 
 
 async def reconciliations(tx: Transaction, run_id: str, after: int, size: int) -> list[Reconciliation]:
@@ -288,3 +364,7 @@ def _resolved(resolution: Resolution) -> tuple[str, str, str, dict[str, Any] | N
             return "held", reason, detail, None, None
         case Ignored(reason, detail):
             return "ignored", reason, detail, None, None
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

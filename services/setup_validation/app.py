@@ -26,6 +26,6 @@ def build(settings: Settings) -> Service:
         components=(storage, messaging, delivery, setup_validation),
         copies=(topics.CONNECTIONS,),
         handlers=HANDLERS,
-        workers=(Delivery(db, SetupChecks(db, sites), pace=settings.pace()), Rechecks(db)),
+        workers=(Delivery(db, SetupChecks(db, sites), pace=settings.pace(), begun=settings.watch().look), Rechecks(db)),
         closes=(sites,),
     )

@@ -1,6 +1,7 @@
 """Checking a tenant's site: queued by a change or by a person, done by the site's owner, told as a fact."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -87,7 +88,7 @@ class SetupChecks:
                 await _keep(tx, tenant_id, fact, facts, known, began)
         return Sent()
 
-    async def settled(self, tx: Transaction, operation: Operation, result: Settled) -> None:
+    async def settled(self, tx: Transaction, results: Sequence[tuple[Operation, Settled]]) -> None:
         """Nothing: `send` has kept and told its result."""
 
     async def _read(self, tenant_id: TenantId, fact: ConnectionChanged) -> Facts:

@@ -228,11 +228,16 @@ async def test_runs_are_shown_with_what_approval_writes(at: Console, psabridge: 
     at.services.answers["GET", "/v1/sync-workflow/runs"] = {"items": [RUN], "next": None}
     at.services.answers["GET", "/v1/sync-workflow/runs/r-1"] = {**RUN, "state": "needs_approval"}
     agreement = {"agreement_id": 4, "agreement_name": "Microsoft CSP", "company_id": 1, "currency": "USD", "lines": 2}
+    agreement["corrections"] = 1
     plan = {"agreements": [{**agreement, "cost": "100.000000", "price": "120.5"}]}
     at.services.answers["GET", "/v1/invoice-push/plan"] = plan
+    at.services.answers["GET", "/v1/invoice-push/runs/r-1/progress"] = PROGRESS
+    at.services.answers["GET", "/v1/invoice-push/corrections"] = {"items": [CORRECTION], "next": None}
     assert "r-1" in (await psabridge("runs", "list")).stdout
     shown = await psabridge("runs", "show", "r-1")
     assert "20.50" in shown.stdout
+    assert "in doubt, settles by itself  2" in shown.stdout
+    assert "reversal-1" in shown.stdout
     assert "psabridge runs approve r-1" in shown.stdout
     at.services.answers["POST", "/v1/sync-workflow/runs/r-1/approve"] = RUN
     assert (await psabridge("runs", "approve", "r-1")).exit_code == 0
@@ -241,12 +246,79 @@ async def test_runs_are_shown_with_what_approval_writes(at: Console, psabridge: 
     assert (refused.exit_code, refused.stderr.strip()) == (1, "none waits")
 
 
+async def test_credits_are_let_pass_before_the_run_is_approved(at: Console, psabridge: Run) -> None:
+    done: list[str] = []
+
+    def noted(name: str, answer: dict[str, Any]) -> Any:
+        def answered(_: bytes, __: Any) -> dict[str, Any]:
+            done.append(name)
+            return answer
+
+        return answered
+
+    at.services.answers["POST", "/v1/invoice-push/runs/r-1/credits"] = noted("credits", {"corrections": 1})
+    at.services.answers["GET", "/v1/sync-workflow/runs/r-1"] = [Step(RUN), Step({**RUN, "state": "needs_approval"})]
+    at.services.answers["GET", "/v1/invoice-push/plan"] = noted("plan", {"agreements": []})
+    at.services.answers["POST", "/v1/sync-workflow/runs/r-1/approve"] = noted("approve", RUN)
+    approved = await psabridge("runs", "approve", "r-1", "--credits")
+    assert approved.exit_code == 0, approved.output
+    assert done == ["credits", "plan", "approve"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ((), "scope=tenant"),
+        (("r-1",), "scope=run&name=r-1"),
+        (("--agreement", "12"), "scope=lane&name=agreement-12"),
+        (("--agreement", "agreement-12"), "scope=lane&name=agreement-12"),
+    ],
+)
+async def test_everything_a_run_or_an_agreement_is_paused(
+    at: Console, psabridge: Run, typed: tuple[str, ...], asked: str
+) -> None:
+    queries: list[str] = []
+
+    def paused(_: bytes, scope: Any) -> dict[str, Any]:
+        queries.append(scope["query_string"].decode())
+        return {"items": [{"scope": "run", "name": "r-1", "message": "month end", "paused_at": "2026-01-01T00:00:00Z"}]}
+
+    at.services.answers["POST", "/v1/invoice-push/pauses"] = at.services.answers["GET", "/v1/invoice-push/pauses"] = (
+        paused
+    )
+    found = await psabridge("runs", "pause", *typed, "--why", "month end")
+    assert found.exit_code == 0, found.output
+    assert (queries[0], "month end" in found.stdout) == (f"{asked}&message=month+end", True)
+    assert "r-1" in (await psabridge("runs", "pauses")).stdout
+    assert (await psabridge("runs", "pause", "r-1", "--agreement", "12")).exit_code == 2
+
+
+async def test_all_that_was_ever_written_is_compared_without_a_run(at: Console, psabridge: Run) -> None:
+    lists = "/v1/invoice-push/reconciliations"
+    read = {"agreement_id": 4, "agreement_name": "Microsoft CSP", "additions": 1, "expected": 1, "cost": "1"}
+    read |= {"price": "2", "differences": []}
+    at.services.answers["POST", lists] = {"asked_at": "2026-01-01T00:00:00Z"}
+    earlier, later = ({"began_at": f"{year}-12-31T00:00:00Z"} for year in (2025, 2026))
+    last = [Step(Problem(404, "not_reconciled", "not yet")), Step(earlier), Step(later)]
+    at.services.answers["GET", f"{lists}/last"] = last
+    at.services.answers["GET", lists] = {"items": [read], "next": None}
+    holds = await psabridge("reconcile")
+    assert holds.exit_code == 0, holds.output
+    at.services.answers["GET", lists] = {"items": [{**read, "differences": [{"kind": "missing"}]}], "next": None}
+    assert (await psabridge("reconcile")).exit_code == 1
+
+
 async def test_what_failed_or_was_paused_goes_on_by_one_command(at: Console, psabridge: Run) -> None:
     at.services.answers["POST", "/v1/invoice-push/runs/r-1/retry"] = {"lines": 2}
     assert "2 lines are looked at again" in (await psabridge("runs", "retry", "r-1")).stdout
     at.services.answers["POST", "/v1/invoice-push/runs/r-1/retry"] = {"lines": 0}
     assert (await psabridge("runs", "retry", "r-1")).exit_code == 1
-    paused = {"lane": "agreement-4", "message": "the role lacks Add", "paused_at": "2026-01-01T00:00:00Z"}
+    paused = {
+        "scope": "lane",
+        "name": "agreement-4",
+        "message": "the role lacks Add",
+        "paused_at": "2026-01-01T00:00:00Z",
+    }
     at.services.answers["GET", "/v1/invoice-push/pauses"] = {"items": [paused]}
     at.services.answers["POST", "/v1/invoice-push/pauses/resume"] = {"resumed": 1}
     resumed = await psabridge("runs", "resume", "--agreement", "agreement-4")
@@ -298,11 +370,14 @@ async def test_lines_are_listed_page_by_page_and_shown_by_number(at: Console, ps
     assert "[red]" in listed.stdout
     assert pages == ["run=r-1&customer=evil&size=101", "run=r-1&customer=evil&size=101&after=7"]
     story: dict[str, Any] = {"line": line, "remedy": "nothing to do", "operation": None, "attempts": []}
+    made: dict[str, Any] = {"operation": None, "attempts": []}
+    story["corrections"] = [{"correction": CORRECTION, "remedy": "let it pass", **made}]
     at.services.answers["GET", "/v1/invoice-push/lines/a:b/c#0 ü"] = story
     for name in ("7", "a:b/c#0 ü"):
         shown = await psabridge("lines", "show", name)
         assert shown.exit_code == 0, shown.output
         assert "nothing to do" in shown.stdout
+        assert "let it pass" in shown.stdout
     assert (await psabridge("lines", "show", "8")).exit_code == 2
 
 
@@ -460,8 +535,12 @@ def test_nothing_that_is_shown_moves_the_cursor() -> None:
     assert plain("a\x1b[2J\nb\r\x07") == "a?[2J?b??"
 
 
+PROGRESS = {"done": 3, "left": 4, "failed": 0, "waiting": 1, "ambiguous": 2, "per_minute": 9.5, "held": ""}
+PROGRESS["ends_at"] = "2026-11-21T03:20:00Z"
+CORRECTION = {"identity": "a:b", "component": "reversal-1", "agreement_id": 4, "currency": "USD", "cost": "-1.00"}
+CORRECTION |= {"price": "-2.00", "state": "held", "reason": "below zero", "detail": ""}
 LINE = (
     *("tenant_id", "identity", "position", "document_id", "run_id", "file", "row", "customer_name", "product_name"),
     *("subscription_id", "raw_kind", "motion", "period_start", "period_end", "reason", "detail", "agreement_id"),
-    *("written_cost", "written_price"),
+    *("written_cost", "written_price", "amended_by"),
 )

@@ -169,7 +169,7 @@ class Desk:
     async def pauses(self) -> list[str]:
         """What waits for a person."""
         async with self.db.transaction([self.tenant]) as tx:
-            return await tx.column("select code || lane from delivery_pause")
+            return await tx.column("select code || name from delivery_pause")
 
     async def bring(self, *rows: str, header: str = "") -> Taken:
         """A file of mappings comes."""

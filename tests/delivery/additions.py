@@ -37,6 +37,7 @@ class Additions:
         self.read_errors: list[Exception] = []
         self.settle_errors: list[Exception] = []
         self.jobs = 0
+        self.batches: list[int] = []
 
     async def gate(self, tx: Transaction, tenant_id: TenantId) -> str | None:
         _ = tx
@@ -85,16 +86,16 @@ class Additions:
         )
         return Sent(remote_id, status=201, request_id=f"request-{remote_id}")
 
-    async def settled(self, tx: Transaction, operation: Operation, result: Settled) -> None:
+    async def settled(self, tx: Transaction, results: Sequence[tuple[Operation, Settled]]) -> None:
         if self.settle_errors:
             raise self.settle_errors.pop(0)
-        await tx.execute(
+        self.batches.append(len(results))
+        await tx.execute_many(
             "insert into told (tenant_id, operation_key, state, remote_id, reason) values ($1, $2, $3, $4, $5)",
-            operation.tenant_id,
-            operation.key,
-            result.state,
-            result.remote_id,
-            result.reason,
+            [
+                (operation.tenant_id, operation.key, result.state, result.remote_id, result.reason)
+                for operation, result in results
+            ],
         )
 
 
@@ -111,7 +112,7 @@ def creation(tenant: TenantId, site: SiteId, number: int, lane: str = "agreement
         Kind.CREATE,
         lane,
         {"content": more.get("content") or content(number)},
-        run_id=RunId("run-1"),
+        run_id=RunId(more.get("run", "run-1")),
         coverage=(covering(number, more.get("component", "charge")),),
     )
 

@@ -44,7 +44,7 @@ async def house(urls: Urls, tenant: str) -> AsyncIterator[House]:
     yield House(urls, db, TenantId(tenant))
     # No later test's worker takes up what this one has left.
     owner = await asyncpg.connect(urls.owner)
-    await owner.execute("truncate operation, coverage, attempt, delivery_pause, site_owner, told cascade")
+    await owner.execute("truncate operation, coverage, attempt, delivery_pause, site_owner, installation, told cascade")
     await owner.close()
     await db.close()
 

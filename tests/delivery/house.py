@@ -25,6 +25,7 @@ FAST = Pace(
     gate_wait=0.05,
     void_wait=0.05,
     defect_wait=0.1,
+    rebalance=60.0,
 )
 UNSETTLED = ("pending", "in_flight", "ambiguous")
 PATIENCE = 20.0

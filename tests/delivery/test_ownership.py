@@ -174,7 +174,7 @@ async def test_an_owner_whose_epoch_was_replaced_can_neither_settle_nor_claim(ho
             await tx.execute("update site_owner set epoch = gen_random_uuid() where site_id = $1", house.site)
         peer.held[first.key].set()
         await happens(lambda: lost.closed)
-        await house.holds(ambiguous=1, confirmed=1)  # by its next epoch
+        await house.holds(ambiguous=2)  # by its next epoch: also the second, which was claimed ahead
         await worker.kill()
     async with house.db.transaction([house.tenant]) as tx:
         found = await timeline(tx, house.tenant, first.key)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from contracts.values import NO_RUN, LineIdentity, RunId, SiteId, TenantId
-from delivery import NewOperation, State, enqueue, enqueue_job, pause, pauses, resume, supersede
+from delivery import NewOperation, Scope, State, enqueue, enqueue_job, pause, pauses, resume, supersede
 from delivery.queue import KeyReusedError, Queued, counts, lanes, live_of_lane, timeline
 from tests.delivery.additions import EFFECT, Additions, content, creation
 from tests.delivery.house import House
@@ -158,11 +158,11 @@ async def test_one_job_a_lane_waits(house: House, peer: Peer) -> None:
 
 async def test_pauses_are_seen_and_ended_by_one_command(house: House) -> None:
     async with house.db.transaction([house.tenant]) as tx:
-        await pause(tx, house.tenant, "", "unauthorized", "the key was revoked")
-        await pause(tx, house.tenant, "agreement-1", "forbidden", "no right")
-        await pause(tx, house.tenant, "agreement-1", "forbidden", "no right to add")
+        await pause(tx, house.tenant, Scope.TENANT, "", "unauthorized", "the key was revoked")
+        await pause(tx, house.tenant, Scope.LANE, "agreement-1", "forbidden", "no right")
+        await pause(tx, house.tenant, Scope.LANE, "agreement-1", "forbidden", "no right to add")
         found = await pauses(tx, house.tenant)
-    assert [(p.lane, p.code, p.message) for p in found] == [
+    assert [(p.name, p.code, p.message) for p in found] == [
         ("", "unauthorized", "the key was revoked"),
         ("agreement-1", "forbidden", "no right to add"),
     ]

@@ -14,6 +14,7 @@ from delivery.transitions import (
     Answered,
     Claimed,
     Fact,
+    GivenBack,
     Hit,
     ImpossibleError,
     Next,
@@ -36,7 +37,7 @@ answers = st.builds(
     st.none() | st.floats(0, 60),
     st.booleans(),
 )
-facts = st.one_of(st.just(Claimed()), st.just(Abandoned()), reads, answers)
+facts = st.one_of(st.just(Claimed()), st.just(GivenBack()), st.just(Abandoned()), reads, answers)
 
 POSSIBLE = {
     (State.PENDING, Claimed),
@@ -44,6 +45,7 @@ POSSIBLE = {
     (State.AMBIGUOUS, Claimed),
     (State.AMBIGUOUS, Read),
     (State.IN_FLIGHT, Answered),
+    (State.IN_FLIGHT, GivenBack),
     (State.IN_FLIGHT, Abandoned),
 }
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from contracts.values import SiteId, TenantId
-from delivery import Operation, Sent, enqueue_job, pause, pauses, resume, supersede
+from delivery import Operation, Scope, Sent, enqueue_job, pause, pauses, resume, supersede
 from delivery.operations import OperationKey
 from delivery.queue import timeline
 from httpkit import ApiError, Outcome
+from storage import Transaction
 from tests.delivery.additions import EFFECT, Additions, content, creation, patch
 from tests.delivery.house import FAST, House, happens, until
 from tests.delivery.peer import Fault, Peer
@@ -156,7 +157,7 @@ async def test_a_missing_right_pauses_and_one_command_resumes(
         await house.holds(pending=3)
         async with house.db.transaction([house.tenant]) as tx:
             (paused,) = await pauses(tx, house.tenant)
-        assert (paused.lane, paused.code) == (lane, fault.name.lower())
+        assert (paused.name, paused.code) == (lane, fault.name.lower())
         await house.queue([elsewhere])
         if lane:
             await house.holds(pending=3, confirmed=1)
@@ -171,9 +172,30 @@ async def test_a_missing_right_pauses_and_one_command_resumes(
     assert set(peer.effects.values()) == {1}
 
 
+async def test_an_effect_hears_of_the_right_that_is_missing_in_the_transaction_that_pauses(
+    house: House, peer: Peer
+) -> None:
+    class Hearing(Additions):
+        async def paused(self, tx: Transaction, operation: Operation, scope: Scope, code: str) -> None:
+            await tx.execute(
+                "insert into told (tenant_id, operation_key, state, reason) values ($1, $2, $3, $4)",
+                operation.tenant_id,
+                operation.key,
+                f"paused {scope}",
+                code,
+            )
+
+    operation = creation(house.tenant, house.site, 1)
+    peer.script(operation.key, Fault.FORBIDDEN)
+    await house.queue([operation])
+    async with house.worker(Hearing(peer)):
+        await _until_paused(house, "agreement-1", "forbidden")
+        assert await house.told() == {(operation.key, "paused lane"): 1}
+
+
 async def test_what_people_pause_is_not_sent(house: House, peer: Peer) -> None:
     async with house.db.transaction([house.tenant]) as tx:
-        await pause(tx, house.tenant, "agreement-1", "person", "wait for the contract")
+        await pause(tx, house.tenant, Scope.LANE, "agreement-1", "person", "wait for the contract")
     await house.queue(creation(house.tenant, house.site, n, f"agreement-{n}") for n in (1, 2))
     async with house.worker(Additions(peer)):
         await house.holds(pending=1, confirmed=1)
@@ -330,7 +352,8 @@ async def test_an_error_while_telling_loses_and_doubles_nothing(house: House, pe
 async def test_an_error_while_telling_what_a_read_found_is_tried_again_later(house: House, peer: Peer) -> None:
     effect = Additions(peer)
     effect.closed = "the agreement was cancelled"
-    effect.settle_errors = [KeyError("a defect of ours")]
+    # Once for all of the commit, once for it alone.
+    effect.settle_errors = [KeyError("a defect of ours"), KeyError("a defect of ours")]
     await house.queue([creation(house.tenant, house.site, 1)])
     async with house.worker(effect):
         await house.holds(stale=1)
@@ -407,16 +430,16 @@ async def test_a_stopped_worker_asks_for_nothing_more_and_loses_nothing(house: H
 
 
 async def test_what_is_taken_back_during_a_turn_is_not_sent(house: House, peer: Peer) -> None:
-    first, second = [creation(house.tenant, house.site, n) for n in (1, 2)]
+    first, second, third = [creation(house.tenant, house.site, n) for n in (1, 2, 3)]
     peer.held[first.key] = asyncio.Event()
-    await house.queue([first, second])
-    async with house.worker(Additions(peer)):
-        await happens(lambda: len(peer.asked) == 1)
+    await house.queue([first, second, third])
+    async with house.worker(Additions(peer), pace=replace(FAST, deadline=10.0)):
+        await house.holds(in_flight=2, pending=1)  # the second is claimed ahead
         async with house.db.transaction([house.tenant]) as tx:
-            assert await supersede(tx, house.tenant, [first.key, second.key]) == [second.key]
+            assert await supersede(tx, house.tenant, [first.key, second.key, third.key]) == [third.key]
         peer.held[first.key].set()
-        await house.holds(confirmed=1, superseded=1)
-    assert [write.key for _, write in peer.asked] == [first.key]
+        await house.holds(confirmed=2, superseded=1)
+    assert [write.key for _, write in peer.asked] == [first.key, second.key]
 
 
 async def test_a_job_that_fails_is_simply_done_again(house: House, peer: Peer) -> None:
@@ -469,6 +492,6 @@ async def _looked_again(house: House) -> None:
 async def _until_paused(house: House, lane: str, code: str) -> None:
     async def paused() -> bool:
         async with house.db.transaction([house.tenant]) as tx:
-            return (lane, code) in [(found.lane, found.code) for found in await pauses(tx, house.tenant)]
+            return (lane, code) in [(found.name, found.code) for found in await pauses(tx, house.tenant)]
 
     await until(paused, lambda: f"{lane} is not paused")

@@ -78,6 +78,12 @@ class Site:
         await self.key(public="office", private="office", role="admin")
         await self._call("DELETE", f"/finance/agreements/{agreement_id}/additions/{addition_id}", None)
 
+    async def delete_agreement(self, agreement_id: int) -> None:
+        """Somebody deletes an agreement with all that stands on it."""
+        for addition in self.additions(agreement_id):
+            await self.delete(agreement_id, addition["id"])
+        await self._call("DELETE", f"/finance/agreements/{agreement_id}", None)
+
     async def _call(self, method: str, path: str, body: Any) -> Any:
         async with httpx.AsyncClient(
             base_url=f"{self.url}/v4_6_release/apis/3.0",

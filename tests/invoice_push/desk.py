@@ -23,9 +23,10 @@ from contracts.events import (
 )
 from contracts.topics import Topic
 from contracts.values import Motion, RunId, TenantId
-from delivery import Delivery, Pace, resume
+from delivery import Delivery, Pace, Scope, pause, pauses, resume
 from devstack import provision
-from invoice_push import store
+from invoice_push import corrections, reconciling, store
+from invoice_push.corrections import Correction
 from invoice_push.domain.proof import Bridge, bridge, by_document
 from invoice_push.handlers import HANDLERS
 from invoice_push.lines import Line
@@ -160,8 +161,40 @@ class Desk:
         """Somebody has the run's failed lines looked at again."""
         async with self.db.transaction([self.tenant]) as tx:
             await store.retry(tx, self.tenant, run)
+            await corrections.retry(tx, self.tenant, run)
             await store.ask_resolution(tx, [self.tenant])
         await self.resolve()
+
+    async def withdrawn(
+        self, *gone: InvoiceLineReceived, keeps: Sequence[InvoiceLineReceived] = (), **seal: Any
+    ) -> None:
+        """A version of the document comes that no longer has these lines; what follows is decided."""
+        whole = facts.sealed([*gone, *keeps], removed_identities=tuple(line.identity for line in gone), **seal)
+        whole = whole.model_copy(update={"lines": len(keeps), "cost_total": total(keeps)})
+        await self.tell(topics.INVOICE_SEALED, (whole.document_id, whole))
+        await self.resolve()
+
+    async def credits_allowed(self, run: RunId) -> int:
+        """Somebody lets what of the run is below zero be billed."""
+        async with self.db.transaction([self.tenant]) as tx:
+            return await corrections.allow(tx, self.tenant, run, "finance@example.org")
+
+    async def corrections(self) -> list[Correction]:
+        """All corrections in the order in which they came."""
+        async with self.db.transaction([self.tenant]) as tx:
+            return await corrections.page(tx, 0, "", "", 100_000)
+
+    async def coverage(self) -> dict[str, Decimal]:
+        """What stands for the lines, in cost, by component."""
+        async with self.db.transaction([self.tenant]) as tx:
+            names = await tx.column("select component from coverage where released_at is null order by 1")
+            costs = await tx.column("select cost from coverage where released_at is null order by component")
+        return dict(zip(names, costs, strict=True))
+
+    async def paused(self) -> None:
+        """Somebody stops everything."""
+        async with self.db.transaction([self.tenant]) as tx:
+            await pause(tx, self.tenant, Scope.TENANT, "", "person", "month end")
 
     async def resumed(self) -> None:
         """Somebody lets everything go on."""
@@ -174,6 +207,14 @@ class Desk:
         await self.delivered()
         async with self.db.transaction([self.tenant]) as tx:
             return await store.reconciliations(tx, run, 0, 1000)
+
+    async def read_all(self) -> list[store.Reconciliation]:
+        """All that was ever written is read back and compared."""
+        async with self.db.transaction([self.tenant]) as tx:
+            assert await reconciling.ask(tx, self.tenant)
+        await self.delivered()
+        async with self.db.transaction([self.tenant]) as tx:
+            return await store.reconciliations(tx, "", 0, 1000)
 
     async def is_settled(self) -> bool:
         """Nothing is on its way."""
@@ -196,9 +237,7 @@ class Desk:
     async def pauses(self) -> dict[str, str]:
         """What waits for a person, by lane, and why."""
         async with self.db.transaction([self.tenant]) as tx:
-            lanes = await tx.column("select lane from delivery_pause order by lane")
-            said = await tx.column("select code || ': ' || message from delivery_pause order by lane")
-        return dict(zip(lanes, said, strict=True))
+            return {one.name: f"{one.code}: {one.message}" for one in await pauses(tx, self.tenant)}
 
     async def lines(self) -> list[Line]:
         """All lines in the order in which they came."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from contracts.values import Motion
-from delivery import pause
+from contracts.values import Motion, RunId
+from delivery import Scope, pause
 from invoice_push.app import build
 from invoice_push.settings import Settings
 from tests.factories import facts
@@ -113,12 +114,12 @@ async def test_what_was_read_back_can_be_asked_for(client: httpx.AsyncClient, de
 @pytest.mark.requirement("R14")
 async def test_pauses_are_listed_and_resumed(client: httpx.AsyncClient, desk: Desk) -> None:
     async with desk.db.transaction([desk.tenant]) as tx:
-        await pause(tx, desk.tenant, "agreement-1", "Security", "the role lacks a right")
-        await pause(tx, desk.tenant, "agreement-4", "Security", "the role lacks a right")
+        await pause(tx, desk.tenant, Scope.LANE, "agreement-1", "Security", "the role lacks a right")
+        await pause(tx, desk.tenant, Scope.LANE, "agreement-4", "Security", "the role lacks a right")
     assert len((await asked(client, "/pauses"))["items"]) == 2
-    answer = await client.post("/pauses/resume", params={"lane": "agreement-1"})
+    answer = await client.post("/pauses/resume", params={"scope": "lane", "name": "agreement-1"})
     assert answer.json() == {"resumed": 1}
-    assert [one["lane"] for one in (await asked(client, "/pauses"))["items"]] == ["agreement-4"]
+    assert [one["name"] for one in (await asked(client, "/pauses"))["items"]] == ["agreement-4"]
     assert (await client.post("/pauses/resume")).json() == {"resumed": 1}
 
 
@@ -133,5 +134,51 @@ async def test_failed_lines_are_looked_at_again_on_request(client: httpx.AsyncCl
     assert (await client.post(f"/runs/{facts.RUN}/retry")).json() == {"lines": 0}
 
 
+@pytest.mark.requirement("B12", "R103")
+async def test_a_correction_is_in_the_plan_and_in_its_lines_story(client: httpx.AsyncClient, desk: Desk) -> None:
+    await desk.billed(facts.billed())
+    await desk.pushed()
+    await desk.billed(facts.billed(cost="166.32", quantity=Decimal(9), document_version=2, run_id="run-2"))
+    [held] = (await asked(client, "/corrections", run="run-2"))["items"]
+    assert (held["component"], held["reason"], held["cost"]) == ("difference-1", "below zero", "-18.480000")
+    assert (await asked(client, "/plan", run="run-2"))["agreements"] == []
+    assert (await client.post("/runs/run-2/credits")).json() == {"corrections": 1}
+    [planned] = (await asked(client, "/plan", run="run-2"))["agreements"]
+    assert (planned["lines"], planned["corrections"], planned["cost"], planned["price"]) == (0, 1, "-18.48", "-20.33")
+    await desk.pushed(RunId("run-2"))
+    story = await asked(client, f"/lines/{facts.billed().identity}")
+    [corrected] = story["corrections"]
+    assert (corrected["correction"]["state"], corrected["operation"]["state"]) == ("synced", "confirmed")
+    assert [attempt["outcome"] for attempt in corrected["attempts"]] == ["ok"]
+    progress = await asked(client, "/runs/run-2/progress")
+    assert (progress["done"], progress["left"]) == (1, 0)
+
+
+async def test_everything_is_read_back_on_request(client: httpx.AsyncClient, desk: Desk) -> None:
+    assert (await client.get("/reconciliations/last")).status_code == 404
+    await desk.billed(facts.billed())
+    await desk.pushed()
+    answer = await client.post("/reconciliations")
+    assert answer.status_code == 202
+    await desk.delivered()
+    last = await asked(client, "/reconciliations/last")
+    assert datetime.fromisoformat(last["began_at"]) > datetime.fromisoformat(answer.json()["asked_at"])
+    assert (last["agreements"], last["differences"]) == (1, 0)
+    assert [one["agreement_id"] for one in (await asked(client, "/reconciliations"))["items"]] == [MONTHLY]
+
+
 async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient) -> None:
     assert (await client.get("/lines/none")).status_code == 404
+
+
+async def test_a_run_is_paused_by_hand_and_its_progress_says_so(client: httpx.AsyncClient) -> None:
+    paused = await client.post("/pauses", params={"scope": "run", "name": "run-1", "message": "look first"})
+    assert [(one["scope"], one["name"], one["message"]) for one in paused.json()["items"]] == [
+        ("run", "run-1", "look first")
+    ]
+    assert (await client.post("/pauses", params={"scope": "run"})).status_code == 422
+    assert (await asked(client, "/runs/run-1/progress"))["left"] == 0
+    for state in ("ambiguous", "rejected", "conflict"):
+        assert (await client.get("/operations", params={"state": state})).json()["items"] == []
+    assert (await client.get("/operations", params={"state": "confirmed"})).status_code == 422
+    assert (await client.post("/pauses/resume", params={"scope": "run", "name": "run-1"})).json() == {"resumed": 1}

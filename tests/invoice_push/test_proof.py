@@ -1,5 +1,6 @@
 """The bridge: whatever lines there are in whatever states, it adds up."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -18,6 +19,10 @@ def summed(state: str, cost: str, written: str = "0", reason: str = "", lines: i
     return Summed("document", state, reason, lines, Decimal(cost), Decimal(written), Decimal(written) * 2)
 
 
+def corrected(state: str, cost: Decimal) -> Summed:
+    return Summed("document", state, "", 0, cost, cost, cost * 2, is_correction=True)
+
+
 def document(*sums: Summed) -> Document:
     return Document("document", "G1", "USD", True, sum((one.cost for one in sums), Decimal(0)), Decimal("3.21"))
 
@@ -33,11 +38,13 @@ def document(*sums: Summed) -> Document:
             amounts,
             amounts,
             amounts,
+            amounts,
         )
-    )
+    ),
+    st.lists(st.builds(corrected, st.sampled_from(STATES[1:]), amounts)),
 )
-def test_a_bridge_always_adds_up(sums: list[Summed]) -> None:
-    found = bridge(document(*sums), sums)
+def test_a_bridge_always_adds_up(sums: list[Summed], corrections: list[Summed]) -> None:
+    found = bridge(document(*sums), [*sums, *corrections])
     assert found.unexplained == 0
     assert sum(row.lines for row in found.rows) == sum(one.lines for one in sums)
 
@@ -80,8 +87,21 @@ def test_what_a_supplier_changed_after_it_was_written_is_held_as_a_difference() 
     ]
 
 
+def test_what_is_corrected_is_no_longer_held() -> None:
+    line = summed("synced", "12.50", "10")
+    sums = [line, corrected("synced", Decimal("1.50")), corrected("held", Decimal(2))]
+    found = bridge(document(line), sums)
+    assert [(row.part, row.reason, row.lines, row.cost) for row in found.rows] == [
+        ("pushed", "", 1, Decimal("11.50")),
+        ("held", "", 0, 2),
+        ("held", "amended after it was written", 0, -1),
+    ]
+    assert found.unexplained == 0
+    assert found.price == 23
+
+
 def test_rounding_to_cents_is_called_that() -> None:
-    sums = [summed("synced", "12.345678", "12.35")]
+    sums = [replace(summed("synced", "12.345678", "12.35"), rounding=Decimal("-0.004322"))]
     found = bridge(document(*sums), sums)
     assert [(row.part, row.reason, row.cost) for row in found.rows] == [
         ("pushed", "", Decimal("12.35")),

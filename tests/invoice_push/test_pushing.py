@@ -222,41 +222,6 @@ async def test_a_euro_line_goes_to_the_euro_agreement(desk: Desk) -> None:
     assert [one["agreementId"] for one in desk.site.additions()] == [EURO]
 
 
-@pytest.mark.requirement("B1", "B3")
-async def test_a_line_that_is_amended_after_it_was_written_shows_as_a_held_difference(desk: Desk) -> None:
-    await desk.billed(facts.billed())
-    await desk.pushed()
-    await desk.billed(facts.billed(cost="200.00", document_version=2, quantity=Decimal(11), product_name="Other"))
-    await desk.pushed()
-    line = await desk.line()
-    assert (line.state, line.source_cost, line.written_cost, line.quantity) == (
-        "synced",
-        Decimal(200),
-        Decimal("184.80"),
-        Decimal(10),
-    )
-    assert [(row.part, row.reason, row.cost) for row in (await desk.proof()).rows] == [
-        ("pushed", "", Decimal("184.80")),
-        ("held", "amended after it was written", Decimal("15.20")),
-    ]
-    assert len(desk.site.written()) == 1
-
-
-@pytest.mark.requirement("B1", "B3")
-async def test_a_line_that_is_withdrawn_after_it_was_written_shows_as_a_held_difference(desk: Desk) -> None:
-    lines = [facts.billed(1), facts.billed(2)]
-    await desk.billed(*lines)
-    await desk.pushed()
-    gone = (lines[1].identity,)
-    sealed = facts.sealed([lines[0]], document_version=2, removed_identities=gone)
-    await desk.tell(topics.INVOICE_SEALED, (sealed.document_id, sealed))
-    assert [(row.part, row.cost) for row in (await desk.proof()).rows] == [
-        ("pushed", Decimal("369.60")),
-        ("held", Decimal("-184.80")),
-    ]
-    assert len(desk.site.additions()) == 2
-
-
 @pytest.mark.requirement("R6")
 async def test_a_key_that_is_revoked_in_the_middle_pauses_the_tenant_until_a_new_one_comes(desk: Desk) -> None:
     await desk.site.fault("slow", path="additions", method="POST", delay=0.02)

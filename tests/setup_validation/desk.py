@@ -13,7 +13,7 @@ from connectwise_simulator.scenario import read_scenario
 from connectwise_simulator.seeding import add_sites
 from connectwise_simulator.world import World
 from contracts import topics
-from contracts.events import SetupChecked
+from contracts.events import CommandKind, SetupChecked, SyncCommand
 from contracts.values import SiteId, TenantId
 from delivery import Delivery, Pace
 from messaging import Consumer
@@ -96,6 +96,12 @@ class Desk:
         fact = facts.connection(self.tenant, self.site_id, told.pop("base_url"), told.pop("company_id"), **told)
         record = facts.record(topics.CONNECTIONS, self.tenant, fact.connection_id, fact)
         await self.consumer.handle([record])
+
+    async def ordered(self, command: CommandKind) -> None:
+        """Something is ordered of the services that work for a run."""
+        said = SyncCommand(run_id=facts.RUN, command=command, requested_by="invoice-push")
+        consumer = Consumer(self.db, "setup-validation", topics.SYNC_COMMANDS, HANDLERS[topics.SYNC_COMMANDS])
+        await consumer.handle([facts.record(topics.SYNC_COMMANDS, self.tenant, facts.RUN, said)])
 
     async def connected(self, **changes: Any) -> Kept:
         """Connected and checked."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from contracts.events import CommandKind
 from setup_validation import checking
 from tests.factories.grounds import until
 from tests.httpkit.peer import peer, reply
@@ -274,3 +275,15 @@ async def _is_called(desk: Desk) -> bool:
 async def _ask(desk: Desk) -> None:
     async with desk.db.transaction([desk.tenant]) as tx:
         assert await checking.ask(tx, desk.tenant)
+
+
+@pytest.mark.requirement("R14")
+async def test_right_that_was_refused_to_a_writer_has_the_site_checked_again(desk: Desk) -> None:
+    desk.there_is(narrow="{based_on: sync, without: [Agreements.add]}")
+    assert (await desk.connected()).status == "ready"
+    await desk.key(role="narrow")
+    await desk.ordered(CommandKind.APPROVE)
+    assert (await desk.checked()).status == "ready"
+    await desk.ordered(CommandKind.CHECK_SETUP)
+    checked = await desk.checked()
+    assert (checked.status, "additions" in checked.features) == ("not_ready", False)

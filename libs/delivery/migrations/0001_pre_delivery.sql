@@ -1,8 +1,11 @@
 -- Who owns a site in this service, since when: the epoch fences every claim and every result.
 create table site_owner (
   site_id text primary key,
-  epoch uuid not null,
+  -- Null where its last owner has given it back.
+  epoch uuid,
   holder text not null,
+  -- The restore of the database after which the site was last read back before anything was sent.
+  restores int not null default 0,
   taken_at timestamptz not null default now());
 select shared_table('site_owner');
 
@@ -42,15 +45,23 @@ where state in ('in_flight', 'ambiguous');
 -- Last net: no remote record stands for two creations.
 create unique index operation_remote_id_once on operation (site_id, effect, remote_id)
 where kind = 'create' and state = 'confirmed';
--- Serves the owner's look for work and each lane's turn, oldest first.
-create index operation_open on operation (site_id, effect, lane, seq)
+-- Serves the owner's look for lanes, which goes from one to the next and sees one row of each, and each lane's turn.
+create index operation_open on operation (site_id, effect, tenant_id, lane, seq)
 where state in ('pending', 'in_flight', 'ambiguous');
+-- Serves takeover, which must not read a long backlog, and the metric of what is in doubt.
+create index operation_in_doubt on operation (site_id, effect, updated_at)
+where state in ('in_flight', 'ambiguous');
 -- Serves the question whether an earlier operation of the same target is unsettled.
 create index operation_target on operation (tenant_id, effect, target, seq)
 where state in ('pending', 'in_flight', 'ambiguous');
--- Serves progress of a run and the reconciliation of a lane.
-create index operation_run on operation (tenant_id, run_id, state);
-create index operation_lane on operation (tenant_id, effect, lane, state);
+-- Serves progress of a run, with how fast it was lately.
+create index operation_run on operation (tenant_id, run_id, state, updated_at);
+-- Serves the reconciliation of a lane. Partial, so that no turn's look is ever planned with it.
+create index operation_lane on operation (tenant_id, effect, lane, seq)
+where kind <> 'job' and state in ('in_flight', 'ambiguous', 'confirmed', 'conflict');
+-- Serves the questions that wait for a person, and their metric.
+create index operation_question on operation (tenant_id, state, seq)
+where state in ('ambiguous', 'rejected', 'conflict');
 
 -- Last net: what is confirmed stays as it is.
 create function confirmed_never_changes() returns trigger
@@ -95,12 +106,15 @@ create table attempt (
   primary key (tenant_id, operation_key, number));
 select tenant_table('attempt');
 
--- A tenant ('' as lane) or one lane that waits for a person.
+-- A tenant, a lane or a run that waits for a person.
 create table delivery_pause (
   tenant_id text,
-  lane text,
+  scope text check (scope in ('tenant', 'lane', 'run')),
+  -- Of the lane or the run; '' for the tenant.
+  name text,
   code text not null,
   message text not null,
   paused_at timestamptz not null default now(),
-  primary key (tenant_id, lane));
+  primary key (tenant_id, scope, name),
+  check ((scope = 'tenant') = (name = '')));
 select tenant_table('delivery_pause');

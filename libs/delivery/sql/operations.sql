@@ -40,25 +40,80 @@ update coverage
 set released_at = now()
 where tenant_id = $1 and operation_key = any($2::text[]) and released_at is null
 
+-- name: state
+select state from operation where tenant_id = $1 and operation_key = $2
+
 -- name: pause
-insert into delivery_pause (tenant_id, lane, code, message)
-values ($1, $2, $3, $4)
-on conflict (tenant_id, lane) do update set code = excluded.code, message = excluded.message
+insert into delivery_pause (tenant_id, scope, name, code, message)
+values ($1, $2, $3, $4, $5)
+on conflict (tenant_id, scope, name) do update set code = excluded.code, message = excluded.message
 
 -- name: resume
-delete from delivery_pause where tenant_id = $1 and ($2::text is null or lane = $2)
+delete from delivery_pause
+where tenant_id = $1 and ($2::text is null or scope = $2) and ($3::text is null or name = $3)
 
 -- name: pauses
-select tenant_id, lane, code, message, paused_at
+select tenant_id, scope, name, code, message, paused_at
 from delivery_pause
 where tenant_id = $1
-order by lane
+order by scope desc, name
 
 -- name: counts
 select state, count(*) as operations
 from operation
 where tenant_id = $1 and run_id = $2
 group by state
+
+-- name: progress
+-- Of one run; counted from operation_run alone. What is paused waits for a person.
+select
+  count(*) filter (where state = 'confirmed') as done,
+  count(*) filter (where state in ('pending', 'in_flight', 'ambiguous')) as left,
+  count(*) filter (where state in ('rejected', 'stale')) as failed,
+  count(*) filter (where state = 'conflict') as conflicts,
+  count(*) filter (where state = 'ambiguous') as ambiguous,
+  count(*) filter (where state = 'confirmed' and updated_at > now() - make_interval(secs => $3)) as lately,
+  least(extract(epoch from now() - min(updated_at) filter (
+    where state = 'confirmed' and updated_at > now() - make_interval(secs => $3))), $3)::float8 as seconds,
+  now() as at
+from operation
+where tenant_id = $1 and run_id = $2 and state <> 'superseded'
+
+-- name: paused_of_run
+-- How many of a run's pending operations a person has to let go; asked only where something is paused.
+select count(*)
+from operation
+where tenant_id = $1 and run_id = $2 and state = 'pending'
+  and exists (
+    select from delivery_pause
+    where delivery_pause.tenant_id = operation.tenant_id
+      and (delivery_pause.scope, delivery_pause.name)
+        in (('tenant', ''), ('lane', operation.lane), ('run', operation.run_id)))
+
+-- name: held
+-- Why nothing is sent for anybody, or not yet for a tenant's site: in words.
+select case
+  when installation.foreign_to <> ''
+    then 'this database belongs to installation ' || installation.id || ', not to ' || installation.foreign_to
+      || ': nothing is sent until `psabridge adopt`'
+  else 'the database was restored (' || installation.restored_because
+    || '): what was written before is read back before anything is sent'
+  end
+from installation
+where installation.foreign_to <> ''
+  or exists (
+    select from operation
+    join site_owner on site_owner.site_id = operation.site_id and site_owner.restores < installation.restores
+    where operation.tenant_id = $1 and operation.run_id = $2 and operation.state = 'pending')
+
+-- name: questions
+-- One page of what is in doubt, refused or in conflict; served by operation_question.
+select seq, tenant_id, operation_key as key, state, effect, lane, kind, marker, body, run_id, reason, message, attempts,
+  remote_id, created_at, updated_at
+from operation
+where tenant_id = $1 and state = $2 and state in ('ambiguous', 'rejected', 'conflict') and seq > $3
+order by seq
+limit $4
 
 -- name: operation
 select tenant_id, operation_key as key, state, effect, lane, kind, marker, body, run_id, reason, message, attempts,

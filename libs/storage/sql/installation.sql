@@ -1,5 +1,5 @@
 -- name: here
--- The cluster this session is on, and how far its log has come; the row is locked until the transaction ends.
+-- The cluster this session is on, and how far its log has come.
 select
   (select system_identifier from pg_control_system()) as system_identifier,
   (select timeline_id from pg_control_checkpoint()) as timeline,
@@ -10,7 +10,11 @@ insert into installation (id, system_identifier, timeline) values ($1, $2, $3)
 on conflict (one) do nothing
 
 -- name: installation
-select id, system_identifier, timeline, restores, restored_because, foreign_to from installation for update
+select id, system_identifier, timeline, restores, restored_because, foreign_to from installation
+
+-- name: lock
+-- One process at a time counts a restore.
+select true from installation for update
 
 -- name: recognised
 update installation set system_identifier = $1, timeline = $2, foreign_to = $3

@@ -61,14 +61,17 @@ on conflict (tenant_id, product_key) do update set state = 'held', reason = excl
 
 -- name: refuse
 update item
-set state = $3, reason = $4, updated_at = now()
-where tenant_id = $1 and product_key = $2
+set state = refused.state, reason = refused.reason, updated_at = now()
+from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as refused (tenant_id, product_key, state, reason)
+where item.tenant_id = refused.tenant_id and item.product_key = refused.product_key
 
 -- name: link
 update item
-set state = 'linked', reason = '', item_id = $3, identifier = $4, inactive = $5, taxable = $6, adopted = $7,
-  linked_at = now(), updated_at = now()
-where tenant_id = $1 and product_key = $2
+set state = 'linked', reason = '', item_id = linked.item_id, identifier = linked.identifier,
+  inactive = linked.inactive, taxable = linked.taxable, adopted = linked.adopted, linked_at = now(), updated_at = now()
+from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::boolean[], $6::boolean[], $7::boolean[])
+  as linked (tenant_id, product_key, item_id, identifier, inactive, taxable, adopted)
+where item.tenant_id = linked.tenant_id and item.product_key = linked.product_key
 
 -- name: linked_items
 -- Which products these items stand for; served by item_stands_for_one_product.

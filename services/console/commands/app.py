@@ -2,7 +2,7 @@
 
 import typer
 
-from console.commands import access, billing, connecting, lines, operating, runs
+from console.commands import access, billing, connecting, lines, operating, proving, runs
 from console.commands.failing import Failing
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app.command("import")(billing.import_file)
 app.command("map")(billing.map_file)
 app.add_typer(runs.app, name="runs")
 app.add_typer(lines.app, name="lines")
-app.command()(runs.reconcile)
+app.command()(proving.reconcile)
 app.command()(operating.status)
 app.add_typer(operating.dead_letters, name="dead-letters")
 app.command()(operating.topics)

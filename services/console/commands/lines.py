@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console.commands import show
+from console.commands import runs, show
 from console.commands.client import Client, segment
 from console.commands.failing import UsageProblem
 from console.commands.where import Tenant, open_client
@@ -70,7 +70,7 @@ def show_line(
     if json:
         show.as_json(found)
         return
-    charged, operation = found["line"], found["operation"]
+    charged = found["line"]
     _show_charge(charged)
     show.facts(
         "What became of it",
@@ -81,12 +81,22 @@ def show_line(
             ("what would free it", found["remedy"]),
             ("agreement", charged["agreement_id"]),
             ("addition", charged["addition_id"]),
+            ("changed since by run", charged["amended_by"]),
             ("written cost", show.money(charged["written_cost"]) if charged["addition_id"] else None),
             ("written price", show.money(charged["written_price"]) if charged["addition_id"] else None),
         ],
     )
     if charged["draft"]:
         show.facts("As it is written", [(name, value) for name, value in charged["draft"].items()])
+    _show_calls(found["operation"], found["attempts"])
+    for one in found["corrections"]:
+        runs.show_corrections([one["correction"]])
+        if one["remedy"]:
+            show.say(f"What would free it: {one['remedy']}")
+        _show_calls(one["operation"], one["attempts"])
+
+
+def _show_calls(operation: dict[str, Any] | None, attempts: list[dict[str, Any]]) -> None:
     if operation:
         show.facts(
             "Operation",
@@ -97,7 +107,7 @@ def show_line(
                 ("why", " ".join(filter(None, (operation["reason"], operation["message"])))),
             ],
         )
-    if found["attempts"]:
+    if attempts:
         show.table(
             "Requests",
             [">#", "at", "outcome", ">status", ">seconds", "request id", "what"],
@@ -111,7 +121,7 @@ def show_line(
                     one["request_id"],
                     " ".join(filter(None, (one["code"], one["message"]))),
                 )
-                for one in found["attempts"]
+                for one in attempts
             ],
         )
 

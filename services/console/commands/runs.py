@@ -1,16 +1,19 @@
-"""`psabridge runs` and `psabridge reconcile`: how far an import is, what it would write, whether it holds."""
+"""`psabridge runs`: how far an import is, what it would write, and its approval."""
 
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from console.commands import show
+from console.commands import pausing, show
 from console.commands.client import ApiProblem, Client, segment
 from console.commands.failing import NO
 from console.commands.where import Tenant, open_client
 
 app = typer.Typer(help="How far imports are, and the one approval each needs.", no_args_is_help=True)
+app.command()(pausing.pause)
+app.command()(pausing.resume)
+app.command()(pausing.pauses)
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, which is its import's.")]
 Within = Annotated[float, typer.Option(help="Seconds to wait.")]
 
@@ -47,25 +50,39 @@ def list_runs(
 
 @app.command("show")
 def show_run(run: Run, *, tenant: Tenant = "", json: show.AsJson = False) -> None:
-    """One run: its documents, its steps and why each stands where it does; what approval would write."""
+    """One run: its documents, its steps and why each stands where it does; how fast it goes; what it corrects."""
     with open_client(tenant) as client:
-        found = client.get(_path(run))
+        found = client.get(run_path(run))
         planned = _plan(client, run) if found["state"] == "needs_approval" else []
+        progress = client.get(f"/v1/invoice-push/runs/{segment(run)}/progress")
+        corrections = list(client.pages("/v1/invoice-push/corrections", run=run))
     if json:
-        show.as_json({**found, "plan": planned})
+        show.as_json({**found, "plan": planned, "progress": progress, "corrections": corrections})
         return
     _show(found)
+    _show_progress(progress)
+    if corrections:
+        show_corrections(corrections)
     if planned:
         _show_plan(planned)
         show.say(f"To have this written: psabridge runs approve {run}")
 
 
 @app.command()
-def approve(run: Run, *, tenant: Tenant = "", json: show.AsJson = False) -> None:
+def approve(
+    run: Run,
+    within: Within = 60,
+    *,
+    with_credits: Annotated[bool, typer.Option("--credits", help="Also corrections below zero.")] = False,
+    tenant: Tenant = "",
+    json: show.AsJson = False,
+) -> None:
     """Have a run's ready lines written, as `runs show` shows them; exit status 1 where none wait."""
     with open_client(tenant) as client:
+        if with_credits:
+            _let_credits_pass(client, run, within)
         planned = _plan(client, run)
-        found = client.post(f"{_path(run)}/approve")
+        found = client.post(f"{run_path(run)}/approve")
     if json:
         show.as_json({**found, "plan": planned})
         return
@@ -83,30 +100,6 @@ def retry(run: Run, *, tenant: Tenant = "", json: show.AsJson = False) -> None:
         return
     show.say(f"{found['lines']} lines are looked at again: psabridge runs show {run}")
     if not found["lines"]:
-        raise typer.Exit(NO)
-
-
-@app.command()
-def resume(
-    agreement: Annotated[str | None, typer.Option(help="Only this lane, as `agreement-12`; else all of it.")] = None,
-    *,
-    tenant: Tenant = "",
-    json: show.AsJson = False,
-) -> None:
-    """Go on after a revoked key or a missing right was mended; exit status 1 where nothing was paused."""
-    with open_client(tenant) as client:
-        waiting = client.get("/v1/invoice-push/pauses")["items"]
-        found = client.post("/v1/invoice-push/pauses/resume", lane=agreement)
-    if json:
-        show.as_json({**found, "paused": waiting})
-        return
-    show.table(
-        "Was paused",
-        ["what", "why", "since"],
-        [(one["lane"] or "everything", one["message"], show.moment(one["paused_at"])) for one in waiting],
-        empty="nothing",
-    )
-    if not found["resumed"]:
         raise typer.Exit(NO)
 
 
@@ -149,41 +142,26 @@ def followed(client: Client, run: str, until: Until, within: float) -> dict[str,
         return client.until(reached, within, f"the end of run {run}")
 
 
-def reconcile(run: Run, within: Within = 300, *, tenant: Tenant = "", json: show.AsJson = False) -> None:
-    """Read ConnectWise back and prove a run: exit status 1 where anything differs or is unexplained."""
-    with open_client(tenant) as client:
-        before = {one["agreement_id"]: one["read_at"] for one in _read_back(client, run)}
-        client.post(f"{_path(run)}/reconcile")
+def _let_credits_pass(client: Client, run: str, within: float) -> None:
+    """Have what is below zero wait for approval like everything else."""
+    allowed = client.post(f"/v1/invoice-push/runs/{segment(run)}/credits")["corrections"]
 
-        def reached() -> dict[str, Any] | None:
-            found: dict[str, Any] = client.get(_path(run))
-            step = next(one for one in found["steps"] if one["step"] == "reconcile")
-            again = all(one["read_at"] != before.get(one["agreement_id"]) for one in _read_back(client, run))
-            return step if again and step["state"] in {"done", "failed"} else None
+    def waits() -> dict[str, Any] | None:
+        found: dict[str, Any] = client.get(run_path(run))
+        return found if found["state"] == "needs_approval" else None
 
-        with show.waiting("reading ConnectWise back"):
-            step = client.until(reached, within, "the result of reading back")
-        agreements = _read_back(client, run)
-        documents = client.get("/v1/invoice-push/proof", run=run)["documents"]
-    unexplained = [one for one in documents if show.decimal(one["unexplained"])]
-    differing = [one for one in agreements if one["differences"]]
-    holds = step["state"] == "done" and not unexplained and not differing
-    if json:
-        show.as_json({"holds": holds, "step": step, "agreements": agreements, "documents": documents})
-    else:
-        _show_proof(agreements, documents)
-        show.say("The proof holds." if holds else f"The proof does not hold. {step['message']}")
-    if not holds:
-        raise typer.Exit(NO)
+    if allowed:
+        client.until(waits, within, f"run {run} to wait for approval")
 
 
-def _path(run: str) -> str:
+def run_path(run: str) -> str:
+    """Where the API has a run."""
     return f"/v1/sync-workflow/runs/{segment(run)}"
 
 
 def _or_none(client: Client, run: str) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = client.get(_path(run))
+        found: dict[str, Any] = client.get(run_path(run))
     except ApiProblem as problem:
         if problem.status == _NOT_FOUND:
             return None
@@ -194,10 +172,6 @@ def _or_none(client: Client, run: str) -> dict[str, Any] | None:
 def _plan(client: Client, run: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = client.get("/v1/invoice-push/plan", run=run)["agreements"]
     return found
-
-
-def _read_back(client: Client, run: str) -> list[dict[str, Any]]:
-    return list(client.pages("/v1/invoice-push/reconciliations", run=run))
 
 
 def _is_approved(found: dict[str, Any]) -> bool:
@@ -242,15 +216,55 @@ def _show(found: dict[str, Any]) -> None:
     )
 
 
+def _show_progress(progress: dict[str, Any]) -> None:
+    if not (progress["done"] or progress["left"] or progress["failed"] or progress["waiting"]):
+        return
+    show.facts(
+        "Writing",
+        [
+            ("done", progress["done"]),
+            ("left", progress["left"]),
+            ("failed", progress["failed"] or None),
+            ("waits for a person", progress["waiting"] or None),
+            ("in doubt, settles by itself", progress["ambiguous"] or None),
+            ("a minute, lately", progress["per_minute"] or None),
+            ("expected end", show.moment(progress["ends_at"]) if progress["ends_at"] else None),
+            ("held", progress["held"]),
+        ],
+    )
+
+
+def show_corrections(corrections: list[dict[str, Any]]) -> None:
+    """What suppliers changed after it was written."""
+    show.table(
+        "Corrections of what was written before",
+        ["line", "!part", ">agreement", "currency", ">cost", ">price", "!state", "why"],
+        [
+            (
+                one["identity"],
+                one["component"],
+                one["agreement_id"],
+                one["currency"],
+                show.money(one["cost"]),
+                show.money(one["price"]),
+                one["state"],
+                ": ".join(filter(None, (one["reason"], one["detail"]))),
+            )
+            for one in corrections
+        ],
+    )
+
+
 def _show_plan(planned: list[dict[str, Any]]) -> None:
     show.table(
         "What is written on approval",
-        ["agreement", ">id", ">lines", "currency", ">cost", ">price", ">margin"],
+        ["agreement", ">id", ">lines", ">corrections", "currency", ">cost", ">price", ">margin"],
         [
             (
                 one["agreement_name"],
                 one["agreement_id"],
                 one["lines"],
+                one["corrections"] or "",
                 one["currency"],
                 show.money(one["cost"]),
                 show.money(one["price"]),
@@ -260,33 +274,3 @@ def _show_plan(planned: list[dict[str, Any]]) -> None:
         ],
         empty="nothing",
     )
-
-
-def _show_proof(agreements: list[dict[str, Any]], documents: list[dict[str, Any]]) -> None:
-    show.table(
-        "ConnectWise holds",
-        ["agreement", ">id", ">additions", ">expected", ">cost", ">price", "differences"],
-        [
-            (
-                one["agreement_name"],
-                one["agreement_id"],
-                one["additions"],
-                one["expected"],
-                show.money(one["cost"]),
-                show.money(one["price"]),
-                len(one["differences"]) or "none",
-            )
-            for one in agreements
-        ],
-    )
-    for one in agreements:
-        for difference in one["differences"]:
-            show.say(f"  agreement {one['agreement_id']}: {show.plain(difference)}")
-    for document in documents:
-        rows = [(row["part"], row["reason"], row["lines"], show.money(row["cost"])) for row in document["rows"]]
-        rows.append(("unexplained", "", "", show.money(document["unexplained"])))
-        show.table(
-            f"Document {document['number']}: supplier's lines {show.money(document['cost'])} {document['currency']}",
-            ["part", "why", ">lines", ">cost"],
-            rows,
-        )

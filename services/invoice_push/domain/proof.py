@@ -2,16 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
+
+from invoice_push.domain.values import Reason
 
 Part = Literal["pushed", "ready", "held", "ignored", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Summed:
-    """Lines of one document in one state for one reason, added up."""
+    """Lines of one document in one state for one reason, added up; or corrections of its lines.
+
+    `rounding`: of written lines, the part of cost - written_cost that is no more than half a cent a line.
+    """
 
     document_id: str
     state: str
@@ -20,6 +25,8 @@ class Summed:
     cost: Decimal
     written_cost: Decimal
     written_price: Decimal
+    rounding: Decimal = Decimal(0)
+    is_correction: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,13 @@ class Bridge:
         """What no row accounts for; anything but zero is a defect."""
         return self.cost - sum((row.cost for row in self.rows), Decimal(0))
 
+    def told(self) -> dict[str, Any]:
+        """The bridge in JSON, amounts as text."""
+        amounts = {"cost": self.cost, "tax": self.tax, "price": self.price, "unexplained": self.unexplained}
+        rows = [asdict(row) | {"cost": str(row.cost)} for row in self.rows]
+        said = {"document_id": self.document_id, "number": self.number, "currency": self.currency, "tied": self.tied}
+        return said | {name: str(amount) for name, amount in amounts.items()} | {"rows": rows}
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -72,14 +86,13 @@ _PARTS: Mapping[str, Part] = {
     "ignored": "ignored",
     "failed": "failed",
 }
-_HALF_A_CENT = Decimal("0.005")
 _REASONS = {"received": "not looked at yet", "queued": "being written", "ready": "waiting for approval"}
 
 
 def bridge(document: Document, sums: Iterable[Summed]) -> Bridge:
-    """The document's bridge. What a supplier changed after it was written is held as a difference."""
+    """The document's bridge. What a supplier changed after it was written is corrected, or held until it is."""
     rows: dict[tuple[Part, str], Row] = {}
-    price = Decimal(0)
+    price = amended = Decimal(0)
 
     def add(part: Part, reason: str, lines: int, cost: Decimal) -> None:
         known = rows.get((part, reason), Row(part, reason, 0, Decimal(0)))
@@ -87,16 +100,20 @@ def bridge(document: Document, sums: Iterable[Summed]) -> Bridge:
 
     for summed in sums:
         part, reason = _PARTS[summed.state], summed.reason or _REASONS.get(summed.state, "")
-        if summed.state in ("synced", "queued"):
-            add(part, _REASONS.get(summed.state, ""), summed.lines, summed.written_cost)
+        is_written = summed.state in ("synced", "queued")
+        if is_written:
+            add(part, reason, summed.lines, summed.written_cost)
             price += summed.written_price
-            difference = summed.cost - summed.written_cost
-            if abs(difference) > _HALF_A_CENT * summed.lines:
-                add("held", "amended after it was written", 0, difference)
-            elif difference:
-                add(part, "rounding to cents", 0, difference)
+            if summed.rounding:
+                add(part, "rounding to cents", 0, summed.rounding)
         else:
             add(part, reason, summed.lines, summed.cost)
+        if summed.is_correction:  # it is a part of what its line, counted apart, has changed by
+            amended -= summed.cost
+        elif is_written:
+            amended += summed.cost - summed.written_cost - summed.rounding
+    if amended:
+        add("held", Reason.AMENDED, 0, amended)
     order = ("pushed", "ready", "held", "failed", "ignored")
     ordered = sorted(rows.values(), key=lambda row: (order.index(row.part), row.reason))
     return Bridge(

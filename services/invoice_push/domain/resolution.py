@@ -1,5 +1,7 @@
 """Where a line goes: pure, one rule after the other, the first that stops it names why."""
 
+from decimal import Decimal
+
 from contracts.values import ChargeKind, Motion
 from invoice_push.domain import dates, prices
 from invoice_push.domain.values import (
@@ -32,7 +34,7 @@ def resolve(line: Line, around: Surroundings) -> Resolution:
         return Held(Reason.UNKNOWN_MOTION)
     if not around.connected:
         return Held(Reason.NO_CONNECTION)
-    stopped = _switched_off(line, around.program)
+    stopped = switched_off(line, around.program)
     if stopped is not None:
         return stopped
     if around.target is None:
@@ -45,11 +47,11 @@ def resolve(line: Line, around: Surroundings) -> Resolution:
     if unfit is not None:
         return unfit
     assert around.agreement is not None  # noqa: S101 (_unfit holds a line without one)
-    assert around.program is not None  # noqa: S101 (_switched_off holds a line without one)
+    assert around.program is not None  # noqa: S101 (switched_off holds a line without one)
     return _drafted(line, around.program, around.agreement, around.item)
 
 
-def _switched_off(line: Line, program: Program | None) -> Held | None:
+def switched_off(line: Line, program: Program | None) -> Held | None:
     """Switches filter lines before anything else is asked of them (B14)."""
     if program is None:
         return Held(Reason.NO_PROGRAM)
@@ -60,11 +62,19 @@ def _switched_off(line: Line, program: Program | None) -> Held | None:
     return None
 
 
-def _unfit(line: Line, target: Target, agreement: Agreement | None) -> Held | None:
+def unusable(agreement_id: int, agreement: Agreement | None) -> Held | None:
+    """Why nothing at all can be written to an agreement."""
     if agreement is None:
-        return Held(Reason.NO_AGREEMENT, str(target.agreement_id))
+        return Held(Reason.NO_AGREEMENT, str(agreement_id))
     if agreement.status != "Active":
         return Held(Reason.AGREEMENT_CLOSED, f"{agreement.name} is {agreement.status or 'of unknown status'}")
+    return None
+
+
+def _unfit(line: Line, target: Target, agreement: Agreement | None) -> Held | None:
+    stopped = unusable(target.agreement_id, agreement)
+    if stopped is not None or agreement is None:
+        return stopped
     if agreement.currency != line.currency:
         return Held(Reason.OTHER_CURRENCY, f"{line.currency} on {agreement.name} in {agreement.currency or 'none'}")
     if (line.motion in _ON_ONE_TIME) != agreement.one_time:
@@ -95,17 +105,20 @@ def _drafted(line: Line, program: Program, agreement: Agreement, item: Item | No
             unit_cost=priced.unit_cost,
             effective=period.start,
             cancelled=period.last_day,
-            description=_description(line),
+            description=description(line),
             taxable=item.taxable,
             bill_customer="Billable",
-            expects=Expected(
-                agreement.next_invoice, agreement.prorate, agreement.parent_next_invoice, agreement.parent_prorate
-            ),
+            expects=Expected.of(agreement),
         )
     )
 
 
-def _description(line: Line) -> str:
-    """What the customer reads on the invoice: the service dates are here, the addition's are the invoiced period."""
+def description(line: Line, before: Decimal | None = None) -> str:
+    """What the customer reads on the invoice: the service dates are here, the addition's are the invoiced period.
+
+    `before` is the quantity that was billed, where that was another one.
+    """
     when = f", {line.period.start} to {line.period.last_day}" if line.period else ""
-    return f"{line.product_name}: {line.raw_kind} {abs(line.quantity).normalize():f}{when}"[:_LONGEST_DESCRIPTION]
+    quantity = f"{abs(line.quantity).normalize():f}"
+    changed = f" instead of {before.normalize():f}" if before is not None and before != abs(line.quantity) else ""
+    return f"{line.product_name}: {line.raw_kind} {quantity}{changed}{when}"[:_LONGEST_DESCRIPTION]

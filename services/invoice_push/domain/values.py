@@ -30,6 +30,8 @@ class Reason(StrEnum):
     ITEM_INACTIVE = "catalog item inactive"
     NO_OPEN_PERIOD = "no open period"
     AMENDED = "amended after it was written"
+    BELOW_ZERO = "below zero"
+    NOTHING = "nothing to correct"
     ZERO = "zero"
     BEFORE_GO_LIVE = "before go-live"
 
@@ -63,7 +65,8 @@ _REMEDIES = {
     Reason.ITEM_HELD: "decide what catalog_sync asks about this product",
     Reason.ITEM_INACTIVE: "activate the catalog item in ConnectWise, or link another",
     Reason.NO_OPEN_PERIOD: "look at the agreement's next invoice date and billing cycle",
-    Reason.AMENDED: "the difference waits: the supplier changed the line after it was written",
+    Reason.AMENDED: "the difference waits for the end of what is being written, or of a conflict",
+    Reason.BELOW_ZERO: "let it be billed: psabridge runs approve RUN --credits",
 }
 
 
@@ -189,6 +192,11 @@ class Expected:
     prorate: bool
     parent_next_invoice: date | None = None
     parent_prorate: bool | None = None
+
+    @classmethod
+    def of(cls, agreement: Agreement) -> "Expected":
+        """As the agreement stands now."""
+        return cls(agreement.next_invoice, agreement.prorate, agreement.parent_next_invoice, agreement.parent_prorate)
 
 
 @dataclass(frozen=True, slots=True)

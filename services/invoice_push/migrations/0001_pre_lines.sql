@@ -24,7 +24,7 @@ create table run_document (
   primary key (tenant_id, run_id, document_id));
 select tenant_table('run_document');
 
--- A billed line on its way to an agreement. source_cost is what the supplier charges now, written_cost what was queued.
+-- A billed line on its way to an agreement. The charge is always the newest; draft and written_* are what was queued.
 create table line (
   tenant_id text,
   identity text,
@@ -66,8 +66,10 @@ create table line (
   written_cost numeric(20, 6) not null default 0,
   written_price numeric(20, 6) not null default 0,
   addition_id bigint,
+  -- The run that brought a newer charge than what was written, until that is accounted for.
+  amended_by text not null default '',
   updated_at timestamptz not null default now(),
-  -- Whether an addition stands, or may stand, for it: then it stays as it was written.
+  -- Whether an addition stands, or may stand, for it: then only a correction changes what is billed.
   written boolean not null generated always as (
     state in ('queued', 'synced') or state = 'failed' and reason = 'conflict') stored,
   primary key (tenant_id, identity));
@@ -83,6 +85,50 @@ where state in ('received', 'held', 'ready') or state = 'ignored' and reason = '
 create index line_document on line (tenant_id, document_id);
 -- Serves the result of an operation.
 create index line_operation on line (tenant_id, operation_key) where operation_key is not null;
+
+-- Serves the accounting of what was amended.
+create index line_amended on line (tenant_id, position) where amended_by <> '';
+
+-- What is written on top of a line's own addition, since its supplier changed it later: its number is the line's next.
+create table correction (
+  tenant_id text,
+  identity text,
+  number int,
+  position bigint generated always as identity,
+  document_id text not null,
+  document_version int not null,
+  run_id text not null,
+  component text not null,
+  currency text not null,
+  agreement_id bigint not null,
+  quantity numeric(20, 6) not null,
+  cost numeric(20, 6) not null,
+  price numeric(20, 6) not null,
+  state text not null check (state in ('held', 'ignored', 'ready', 'queued', 'synced', 'failed', 'superseded')),
+  reason text not null,
+  detail text not null,
+  draft jsonb,
+  -- Who let an amount below zero be billed.
+  allowed_by text not null default '',
+  operation_key text,
+  addition_id bigint,
+  updated_at timestamptz not null default now(),
+  -- Whether an addition stands, or may stand, for it.
+  written boolean not null generated always as (
+    state in ('queued', 'synced') or state = 'failed' and reason = 'conflict') stored,
+  primary key (tenant_id, identity, number));
+select tenant_table('correction');
+-- Last net: a line has one correction at a time that is not over.
+create unique index correction_one_open on correction (tenant_id, identity)
+where state in ('held', 'ready', 'queued', 'failed');
+-- Serves the lists.
+create unique index correction_position on correction (tenant_id, position);
+-- Serves plan, approval and counts of a run.
+create index correction_run on correction (tenant_id, run_id, state, position);
+-- Serves the proof of a document.
+create index correction_document on correction (tenant_id, document_id);
+-- Serves the result of an operation.
+create index correction_operation on correction (tenant_id, operation_key) where operation_key is not null;
 
 -- What a document's version no longer has, so that an older version's line that arrives later is not billed.
 create table withdrawn (
@@ -113,7 +159,7 @@ select tenant_table('run_report');
 -- Serves the reporter.
 create index run_report_due on run_report (tenant_id) where due;
 
--- What ConnectWise held when it was read back after a run.
+-- What ConnectWise held when it was read back after a run, or (run '') as a whole.
 create table reconciliation (
   tenant_id text,
   run_id text,
@@ -127,6 +173,21 @@ create table reconciliation (
   expected_cost numeric(20, 6) not null,
   expected_price numeric(20, 6) not null,
   differences jsonb not null,
+  -- The job that read it: one that reads everything goes on with what it has not read.
+  read_by text not null,
   read_at timestamptz not null default now(),
   primary key (tenant_id, run_id, agreement_id));
 select tenant_table('reconciliation');
+
+-- The last reading back of a run with the proof it stands beside, or (run '') of everything that was ever written.
+create table reconciled (
+  tenant_id text,
+  run_id text,
+  agreements int not null,
+  differences int not null,
+  unexplained int not null,
+  proof jsonb not null,
+  began_at timestamptz not null,
+  ended_at timestamptz not null,
+  primary key (tenant_id, run_id));
+select tenant_table('reconciled');

@@ -1,6 +1,6 @@
 -- name: record
--- A line that comes again with other content: looked at anew while nothing was queued for it, else only its source
--- cost is noted, and the difference shows in the proof.
+-- A line that comes again: its charge is always the newest. While nothing was queued for it, it is looked at anew and
+-- belongs to the run that brought it; else it stays as it was written, and that run has to account for what changed.
 insert into line (tenant_id, identity, document_id, document_version, run_id, source, file, row, customer_key,
   customer_name, billing_contract, product_key, product_name, subscription_id, kind, raw_kind, motion, period_start,
   period_end, quantity, list_unit, effective_unit, fx_rate, source_cost, tax, currency, trial, description)
@@ -16,28 +16,33 @@ where not exists (
 order by new.tenant_id collate "C", new.identity collate "C"
 on conflict (tenant_id, identity) do update set
   document_version = excluded.document_version,
+  file = excluded.file,
+  row = excluded.row,
+  customer_name = excluded.customer_name,
+  billing_contract = excluded.billing_contract,
+  product_key = excluded.product_key,
+  product_name = excluded.product_name,
+  kind = excluded.kind,
+  raw_kind = excluded.raw_kind,
+  motion = excluded.motion,
+  quantity = excluded.quantity,
+  list_unit = excluded.list_unit,
+  effective_unit = excluded.effective_unit,
+  fx_rate = excluded.fx_rate,
   source_cost = excluded.source_cost,
   tax = excluded.tax,
+  description = excluded.description,
   updated_at = now(),
   run_id = case when line.written then line.run_id else excluded.run_id end,
-  customer_name = case when line.written then line.customer_name else excluded.customer_name end,
-  billing_contract = case when line.written then line.billing_contract else excluded.billing_contract end,
-  description = case when line.written then line.description else excluded.description end,
-  file = case when line.written then line.file else excluded.file end,
-  row = case when line.written then line.row else excluded.row end,
-  product_key = case when line.written then line.product_key else excluded.product_key end,
-  product_name = case when line.written then line.product_name else excluded.product_name end,
-  kind = case when line.written then line.kind else excluded.kind end,
-  raw_kind = case when line.written then line.raw_kind else excluded.raw_kind end,
-  motion = case when line.written then line.motion else excluded.motion end,
-  quantity = case when line.written then line.quantity else excluded.quantity end,
-  list_unit = case when line.written then line.list_unit else excluded.list_unit end,
-  effective_unit = case when line.written then line.effective_unit
-    else excluded.effective_unit end,
-  fx_rate = case when line.written then line.fx_rate else excluded.fx_rate end,
   state = case when line.written then line.state else 'received' end,
   reason = case when line.written then line.reason else '' end,
-  draft = case when line.written then line.draft end
+  draft = case when line.written then line.draft end,
+  amended_by = case
+    when not line.written then ''
+    when (line.quantity, line.list_unit, line.effective_unit, line.fx_rate, line.source_cost, line.kind)
+      is distinct from (excluded.quantity, excluded.list_unit, excluded.effective_unit, excluded.fx_rate,
+        excluded.source_cost, excluded.kind) then excluded.run_id
+    else line.amended_by end
 where line.document_version <= excluded.document_version
 
 -- name: seal
@@ -62,20 +67,29 @@ insert into run_document (tenant_id, run_id, document_id) values ($1, $2, $3)
 on conflict do nothing
 
 -- name: withdraw
--- No longer in the document: nothing to bill while nothing was queued, else its cost is gone from the source's side.
+-- No longer in the document, and nothing was ever queued for it: it is gone.
 delete from line
-where tenant_id = $1 and identity = any($2::text[]) and document_version < $3 and not written
+where tenant_id = $1 and identity = any($2::text[]) and document_version < $3 and not written and generation = 1
 
--- name: withdraw_written
-update line set source_cost = 0, tax = 0, updated_at = now()
-where tenant_id = $1 and identity = any($2::text[]) and document_version < $3 and written
+-- name: withdraw_queued
+-- Its charge is nothing now. What stands for it is that version's run's to account for; what was tried and stands for
+-- nothing stays, since a line that comes back must not take an old key.
+update line set
+  source_cost = 0, tax = 0, quantity = 0, document_version = $3, updated_at = now(),
+  amended_by = case when written then $4 else '' end,
+  run_id = case when written then run_id else $4 end,
+  state = case when written then state else 'received' end,
+  reason = case when written then reason else '' end,
+  draft = case when written then draft end
+where tenant_id = $1 and identity = any($2::text[]) and document_version < $3
 
 -- name: unsettled
 -- One page of what is not queued yet, locked; served by line_unsettled.
 select tenant_id, identity, position, document_id, document_version, run_id, source, file, row, customer_key,
   customer_name, billing_contract, product_key, product_name, subscription_id, kind, raw_kind, motion, period_start,
   period_end, quantity, list_unit, effective_unit, fx_rate, source_cost, tax, currency, trial, description, state,
-  reason, detail, draft, agreement_id, generation, operation_key, written_cost, written_price, addition_id, updated_at
+  reason, detail, draft, agreement_id, generation, operation_key, written_cost, written_price, addition_id, amended_by,
+  updated_at
 from line
 where tenant_id = $1 and (state in ('received', 'held', 'ready') or state = 'ignored' and reason = 'before go-live')
   and position > $2
@@ -97,7 +111,8 @@ where line.tenant_id = $1 and line.identity = row.identity
 select tenant_id, identity, position, document_id, document_version, run_id, source, file, row, customer_key,
   customer_name, billing_contract, product_key, product_name, subscription_id, kind, raw_kind, motion, period_start,
   period_end, quantity, list_unit, effective_unit, fx_rate, source_cost, tax, currency, trial, description, state,
-  reason, detail, draft, agreement_id, generation, operation_key, written_cost, written_price, addition_id, updated_at
+  reason, detail, draft, agreement_id, generation, operation_key, written_cost, written_price, addition_id, amended_by,
+  updated_at
 from line
 where tenant_id = $1 and run_id = $2 and state = 'ready'
 order by position
@@ -116,17 +131,22 @@ update line set state = 'held', reason = $3, detail = $4, updated_at = now()
 where tenant_id = $1 and identity = any($2::text[]) and state = 'ready'
 
 -- name: synced
-update line set state = 'synced', addition_id = $3, detail = '', updated_at = now()
-where tenant_id = $1 and operation_key = $2
-returning identity, document_id, run_id, agreement_id
+update line set state = 'synced', addition_id = done.addition_id, detail = '', updated_at = now()
+from unnest($1::text[], $2::text[], $3::bigint[]) as done (tenant_id, operation_key, addition_id)
+where line.tenant_id = done.tenant_id and line.operation_key = done.operation_key
+returning line.tenant_id, line.operation_key, line.identity, line.document_id, line.run_id, line.agreement_id,
+  line.amended_by <> '' as amended
 
 -- name: failed
 -- Nothing was written: the next try is another generation, with a key and a marker of its own.
 update line set
-  state = 'failed', reason = $3, detail = $4, generation = generation + $5, written_cost = 0, written_price = 0,
-  updated_at = now()
-where tenant_id = $1 and operation_key = $2
-returning identity, document_id, run_id, agreement_id
+  state = 'failed', reason = ended.reason, detail = ended.detail, generation = line.generation + ended.again,
+  written_cost = 0, written_price = 0, updated_at = now()
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[])
+  as ended (tenant_id, operation_key, reason, detail, again)
+where line.tenant_id = ended.tenant_id and line.operation_key = ended.operation_key
+returning line.tenant_id, line.operation_key, line.identity, line.document_id, line.run_id, line.agreement_id,
+  line.amended_by <> '' as amended
 
 -- name: retry
 update line set state = 'received', reason = '', detail = '', updated_at = now()
@@ -137,7 +157,8 @@ where tenant_id = $1 and run_id = $2 and state = 'failed' and reason <> 'conflic
 select tenant_id, identity, position, document_id, document_version, run_id, source, file, row, customer_key,
   customer_name, billing_contract, product_key, product_name, subscription_id, kind, raw_kind, motion, period_start,
   period_end, quantity, list_unit, effective_unit, fx_rate, source_cost, tax, currency, trial, description, state,
-  reason, detail, draft, agreement_id, generation, operation_key, written_cost, written_price, addition_id, updated_at
+  reason, detail, draft, agreement_id, generation, operation_key, written_cost, written_price, addition_id, amended_by,
+  updated_at
 from line
 where position > $1
   and ($2 = '' or run_id = $2)
@@ -151,12 +172,7 @@ limit $6
 select tenant_id, identity, position, document_id, document_version, run_id, source, file, row, customer_key,
   customer_name, billing_contract, product_key, product_name, subscription_id, kind, raw_kind, motion, period_start,
   period_end, quantity, list_unit, effective_unit, fx_rate, source_cost, tax, currency, trial, description, state,
-  reason, detail, draft, agreement_id, generation, operation_key, written_cost, written_price, addition_id, updated_at
+  reason, detail, draft, agreement_id, generation, operation_key, written_cost, written_price, addition_id, amended_by,
+  updated_at
 from line
 where identity = $1
-
--- name: written
--- The written lines of an agreement, for the comparison with what ConnectWise holds.
-select operation_key, written_cost, written_price
-from line
-where tenant_id = $1 and agreement_id = $2 and state = 'synced'

@@ -11,7 +11,7 @@ delete from resolve_due where tenant_id = $1 and asked = $2
 
 -- name: report_due
 insert into run_report (tenant_id, run_id, due)
-select distinct $1, run_id, true from unnest($2::text[]) as run (run_id)
+select tenant_id, run_id, true from unnest($1::text[], $2::text[]) as run (tenant_id, run_id)
 on conflict (tenant_id, run_id) do update set due = true where not run_report.due
 
 -- name: due_reports
@@ -30,7 +30,23 @@ insert into run_report (tenant_id, run_id, due, approved_by, approved_at) values
 on conflict (tenant_id, run_id) do update set due = true, approved_by = excluded.approved_by, approved_at = now()
 
 -- name: counts
-select state, reason, count(*)::int as lines from line where tenant_id = $1 and run_id = $2 group by state, reason
+-- Lines, corrections, and what a run has amended while that waits for what is being written or for a conflict.
+select state, reason, count(*)::int as lines
+from (
+  select state, reason from line where tenant_id = $1 and run_id = $2
+  union all
+  select state, reason from correction where tenant_id = $1 and run_id = $2 and state <> 'superseded'
+  union all
+  select case when line.state = 'failed' or found.reason = 'conflict' then 'held' else 'received' end,
+    case when line.state = 'failed' or found.reason = 'conflict' then 'amended after it was written' else '' end
+  from line
+  left join correction as found
+    on found.tenant_id = line.tenant_id and found.identity = line.identity
+    and found.state in ('held', 'ready', 'queued', 'failed')
+  where line.tenant_id = $1 and line.amended_by = $2
+    and (found.state is null or found.state in ('queued', 'failed'))
+) as counted
+group by state, reason
 
 -- name: documents_of_run
 select document_id, number, currency, tied, cost_total, tax_total
@@ -41,18 +57,45 @@ order by document_id
 limit 500
 
 -- name: sums
+-- Lines by state and reason, then their corrections. What is left over of a written line beside its corrections is
+-- rounding while it is no more than half a cent.
+with found as (
+  select line.document_id, line.state, line.reason, line.source_cost, line.written_cost, line.written_price,
+    line.source_cost - line.written_cost - coalesce(corrected.cost, 0) as left_over
+  from line
+  left join (
+    select identity, sum(cost) as cost
+    from correction
+    where tenant_id = $1 and document_id = any($2::text[]) and state not in ('ignored', 'superseded')
+    group by identity) as corrected using (identity)
+  where line.tenant_id = $1 and line.document_id = any($2::text[])
+)
 select document_id, state, reason, count(*)::int as lines, sum(source_cost) as cost, sum(written_cost) as written_cost,
-  sum(written_price) as written_price
-from line
-where tenant_id = $1 and document_id = any($2::text[])
+  sum(written_price) as written_price,
+  coalesce(sum(left_over) filter (where abs(left_over) <= 0.005), 0) as rounding, false as is_correction
+from found
+group by document_id, state, reason
+union all
+select document_id, state, reason, 0, sum(cost), sum(cost), sum(price), 0, true
+from correction
+where tenant_id = $1 and document_id = any($2::text[]) and state not in ('ignored', 'superseded')
 group by document_id, state, reason
 
 -- name: plan
-select agreement_id, currency, count(*)::int as lines,
-  sum(round((draft ->> 'quantity')::numeric * (draft ->> 'unit_cost')::numeric, 2)) as cost,
-  sum(round((draft ->> 'quantity')::numeric * (draft ->> 'unit_price')::numeric, 2)) as price
-from line
-where tenant_id = $1 and run_id = $2 and state = 'ready'
+with planned as (
+  select agreement_id, currency, 0 as is_correction,
+    round((draft ->> 'quantity')::numeric * (draft ->> 'unit_cost')::numeric, 2) as cost,
+    round((draft ->> 'quantity')::numeric * (draft ->> 'unit_price')::numeric, 2) as price
+  from line
+  where tenant_id = $1 and run_id = $2 and state = 'ready'
+  union all
+  select agreement_id, currency, 1, round(cost, 2), round(price, 2)
+  from correction
+  where tenant_id = $1 and run_id = $2 and state = 'ready'
+)
+select agreement_id, currency, (count(*) - sum(is_correction))::int as lines, sum(is_correction)::int as corrections,
+  sum(cost) as cost, sum(price) as price
+from planned
 group by agreement_id, currency
 order by agreement_id
 
@@ -65,13 +108,44 @@ where run_document.tenant_id = $1 and run_document.run_id = $2
   and line.operation_key is not null and line.agreement_id is not null
 order by line.agreement_id
 
--- name: forget_reconciliation
-delete from reconciliation where tenant_id = $1 and run_id = $2
+-- name: now
+select clock_timestamp()
 
 -- name: keep_reconciliation
 insert into reconciliation (tenant_id, run_id, agreement_id, agreement_name, company_id, additions, cost, price, expected,
-  expected_cost, expected_price, differences)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+  expected_cost, expected_price, differences, read_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+on conflict (tenant_id, run_id, agreement_id) do update set
+  agreement_name = excluded.agreement_name, company_id = excluded.company_id, additions = excluded.additions,
+  cost = excluded.cost, price = excluded.price, expected = excluded.expected, expected_cost = excluded.expected_cost,
+  expected_price = excluded.expected_price, differences = excluded.differences, read_by = excluded.read_by,
+  read_at = now()
+
+-- name: agreements_read_by
+-- Served by reconciliation_pkey.
+select agreement_id from reconciliation where tenant_id = $1 and run_id = '' and read_by = $2
+
+-- name: forget_reconciliations
+delete from reconciliation where tenant_id = $1 and run_id = $2 and read_by <> $3
+
+-- name: sum_reconciliations
+select count(*)::int as agreements, coalesce(sum(jsonb_array_length(differences)), 0)::int as differences,
+  0 as unexplained, '[]'::jsonb as proof, coalesce(min(read_at), clock_timestamp()) as began_at,
+  clock_timestamp() as ended_at
+from reconciliation
+where tenant_id = $1 and run_id = ''
+
+-- name: keep_reconciled
+insert into reconciled (tenant_id, run_id, agreements, differences, unexplained, proof, began_at, ended_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (tenant_id, run_id) do update set
+  agreements = excluded.agreements, differences = excluded.differences, unexplained = excluded.unexplained,
+  proof = excluded.proof, began_at = excluded.began_at, ended_at = excluded.ended_at
+
+-- name: reconciled
+select agreements, differences, unexplained, proof, began_at, ended_at
+from reconciled
+where tenant_id = $1 and run_id = $2
 
 -- name: reconciliations
 -- One page; served by reconciliation_pkey.

@@ -1,0 +1,135 @@
+"""One company's agreements as ConnectWise holds them, beside what was written there: pure, and it repairs nothing."""
+
+import base64
+from collections import defaultdict
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from connectwise import Addition
+from contracts.events import AgreementChanged
+from contracts.values import to_cents
+from delivery import State
+from delivery.queue import Recorded
+from delivery.reconcile import Remote, compare
+from invoice_push.additions import difference, lane_of
+from invoice_push.lines import draft_from_json
+from invoice_push.store import Reconciliation
+
+_MARKER_BYTES = 20
+# What a person can do about each; nothing of it is done by itself.
+_PROPOSALS = {
+    "missing": "bill it again by hand, or leave it out; it is not written again by itself",
+    "duplicate": "delete all but one in ConnectWise before it is invoiced",
+    "drifted": "set it back in ConnectWise, or leave it as somebody has decided there",
+    "copied": "delete the copy in ConnectWise, unless it is to be billed on both agreements",
+    "unknown": "find out who wrote it: a database that was lost, or another installation",
+    "gone": "map the customer to another agreement; what stood on it is no longer billed",
+}
+
+
+def is_marker(text: str) -> bool:
+    """Whether a serial number looks like one of ours: 32 characters of base32."""
+    try:
+        return len(text) == 32 and len(base64.b32decode(text)) == _MARKER_BYTES  # noqa: PLR2004 (20 bytes in base32)
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An agreement as it is there, beside what was done to it; `additions` is None where it is there no longer."""
+
+    agreement_id: int
+    fact: AgreementChanged | None
+    operations: Sequence[Recorded]
+    additions: Sequence[Addition] | None
+
+    @property
+    def lane(self) -> str:
+        """The lane of its operations."""
+        return lane_of(self.agreement_id)
+
+    def remote(self, addition: Addition) -> Remote:
+        """One of its additions, for the comparison."""
+        return Remote(addition.id, self.lane, addition.serial_number or "", {})
+
+
+def compared(held: Sequence[Held]) -> list[Reconciliation]:
+    """Agreements that are looked at together, so that a copy is told from a stranger (B18).
+
+    Of those that were never written to only the ones with something to say are told.
+    """
+    by_marker: dict[str, list[Remote]] = defaultdict(list)
+    for one in held:
+        for addition in one.additions or ():
+            if is_marker(addition.serial_number or ""):
+                by_marker[addition.serial_number or ""].append(one.remote(addition))
+    ours = {operation.marker for one in held for operation in one.operations}
+    found = [(one, _reconciliation(one, by_marker, ours)) for one in held]
+    return [said for one, said in found if one.operations or said.differences]
+
+
+def _reconciliation(
+    held: Held, by_marker: Mapping[str, Sequence[Remote]], ours: Container[str | None]
+) -> Reconciliation:
+    additions = held.additions or ()
+    written = [operation for operation in held.operations if operation.state is State.CONFIRMED]
+    markers = {operation.marker for operation in written}
+    there = [addition for addition in additions if addition.serial_number in markers]
+    drafts = [draft_from_json(operation.body) for operation in written]
+    return Reconciliation(
+        agreement_id=held.agreement_id,
+        agreement_name=held.fact.name if held.fact else str(held.agreement_id),
+        company_id=held.fact.company_id if held.fact else 0,
+        additions=len(there),
+        cost=sum((_extended(a, "unit_cost") for a in there), Decimal(0)),
+        price=sum((_extended(a, "unit_price") for a in there), Decimal(0)),
+        expected=len(drafts),
+        expected_cost=sum((draft.cost for draft in drafts), Decimal(0)),
+        expected_price=sum((draft.price for draft in drafts), Decimal(0)),
+        differences=_differences(held, by_marker, ours),
+        read_at=datetime.now(UTC),
+    )
+
+
+def _differences(
+    held: Held, by_marker: Mapping[str, Sequence[Remote]], ours: Container[str | None]
+) -> list[dict[str, Any]]:
+    if held.additions is None:
+        return [_told("gone", None, None, "ConnectWise has this agreement no longer, with all that was written to it")]
+    by_id = {addition.id: addition for addition in held.additions}
+    elsewhere = [
+        record
+        for operation in held.operations
+        for record in by_marker.get(operation.marker or "", ())
+        if record.lane != held.lane
+    ]
+
+    def drift(operation: Recorded, record: Remote) -> str:
+        said = difference(draft_from_json(operation.body), by_id[record.remote_id])
+        here = [one for one in by_marker[record.marker] if one.lane == held.lane]
+        if record.remote_id == operation.remote_id or len(here) > 1:  # of several, that is said already
+            return said
+        anew = f"it is addition {record.remote_id}, and was written as {operation.remote_id}"
+        return f"{anew}, {said}" if said else anew
+
+    found = compare(
+        held.lane,
+        held.operations,
+        [*map(held.remote, held.additions), *elsewhere],
+        drift,
+        own=lambda marker: is_marker(marker) and marker not in ours,
+    )
+    return [_told(one.kind, one.key, one.remote_id, one.detail) for one in found]
+
+
+def _told(kind: str, key: str | None, remote_id: int | None, detail: str) -> dict[str, Any]:
+    return {"kind": kind, "key": key, "remote_id": remote_id, "detail": detail, "proposal": _PROPOSALS[kind]}
+
+
+def _extended(addition: Addition, unit: str) -> Decimal:
+    amount: Decimal = getattr(addition, unit) or Decimal(0)
+    return to_cents((addition.quantity or Decimal(0)) * amount)

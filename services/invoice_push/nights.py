@@ -1,0 +1,51 @@
+"""Reading everything back every night, while the site's own people sleep."""
+
+import asyncio
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from contracts import topics
+from contracts.values import TenantId
+from invoice_push import reconciling
+from messaging import copies
+from servicekit import Passes
+from tenancy import connection, setup
+
+# Late enough for the nightly invoicing of the site, early enough to be done when its office opens.
+BEGINS, ENDS = 2, 5
+
+
+class Nights(Passes):
+    """Queues one reading a site and night; several processes may do so at once, since a night is queued once."""
+
+    every = 60.0
+
+    async def work(self, stop: asyncio.Event) -> int:  # noqa: ARG002 (a pass is short)
+        """Queue what is due, and rest: what was queued is another's work."""
+        await self.queue_due(datetime.now(UTC))
+        return 0
+
+    async def queue_due(self, now: datetime) -> int:
+        """Queue a reading for every tenant in whose site's zone it is night at `now`; for how many it is."""
+        async with self.db.all_tenants() as tx:
+            tenants = await copies.tenants(tx, topics.CONNECTIONS)
+        return sum([await self._queue(tenant_id, now) for tenant_id in tenants])
+
+    async def _queue(self, tenant_id: TenantId, now: datetime) -> bool:
+        async with self.db.transaction([tenant_id]) as tx:
+            site, checked = await connection(tx, tenant_id), await setup(tx, tenant_id)
+            night = night_of(now, checked.time_zone) if checked is not None else None
+            if site is None or night is None:
+                return False
+            await reconciling.ask_once(tx, tenant_id, site.site_id, f"night-{night}")
+            return True
+
+
+def night_of(now: datetime, time_zone: str) -> date | None:
+    """The night it is in a zone, by the day it ends in; None by day. UTC stands in for a zone that is not known."""
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = ZoneInfo("UTC")
+    there = now.astimezone(zone)
+    return there.date() if BEGINS <= there.hour < ENDS else None
