@@ -33,8 +33,7 @@ def defaults(site: Site, record: Record) -> Record:
     currency = company.get("currency") or first_default(site, "currencies", "CurrencyReference")
     if currency:
         filled["currency"] = currency
-    if not record.get("billOneTimeFlag", filled.get("billOneTimeFlag")):
-        filled["nextInvoiceDate"] = record.get("billStartDate") or today
+    filled["nextInvoiceDate"] = record.get("billStartDate") or today
     return {k: v for k, v in filled.items() if k in site.tables["agreements"].model.fields}
 
 

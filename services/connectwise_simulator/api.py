@@ -22,12 +22,14 @@ def rest_of(path: str) -> str | None:
     return match["rest"] if match else None
 
 
-def company_info(sites: dict[str, Site], path: str) -> Answer | None:
-    """The discovery answer, JSON null for a company nobody knows; None if the path is another."""
+def company_asked_for(path: str) -> str | None:
+    """The company id of a discovery call; None for other addresses."""
     match = _COMPANY_INFO.fullmatch(path)
-    if match is None:
-        return None
-    site = sites.get(match[1].lower())
+    return match[1] if match else None
+
+
+def company_info(site: Site | None) -> Answer:
+    """The discovery answer: JSON null for a company nobody knows."""
     if site is None:
         return Answer(200, "null", content_type=PLAIN_JSON)
     info = {
@@ -60,6 +62,9 @@ def usual_headers() -> list[tuple[str, str]]:
 
 
 def _answer(sites: dict[str, Site], request: Request, actor: Actor) -> Answer:
+    company = company_asked_for(request.path)
+    if company is not None:
+        return company_info(sites.get(company.lower()))
     given = security.credentials(request)
     site = sites.get(given[0].lower()) if given else None
     if site is None:

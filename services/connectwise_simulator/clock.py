@@ -4,6 +4,16 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+# A year outside is a typing error, and the calendar's own ends cannot be advanced.
+FIRST_DAY, LAST_DAY = date(1980, 1, 1), date(2199, 12, 31)
+
+
+class CalendarError(ValueError):
+    """A moment that no clock shows: not from `FIRST_DAY` to `LAST_DAY`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a day should be from {FIRST_DAY} to {LAST_DAY}")
+
 
 class Clock:
     """Now and today of one site."""
@@ -33,16 +43,27 @@ class Clock:
         return (self.now() - datetime.now(UTC)) // timedelta(microseconds=1)
 
     def set(self, moment: datetime | date) -> None:
-        """Jump to a moment; a bare date is noon of that day, so that no time zone moves it."""
-        if not isinstance(moment, datetime):
-            moment = datetime(moment.year, moment.month, moment.day, 12, tzinfo=self.zone)
-        elif moment.tzinfo is None:
-            moment = moment.replace(tzinfo=self.zone)
-        self._set_to, self._since = moment.astimezone(UTC), time.monotonic()
+        """Jump to a moment, as `moved` reads it."""
+        self._set_to, self._since = self.moved(moment), time.monotonic()
 
-    def advance(self, by: timedelta) -> None:
-        """Move on (or back)."""
-        self._set_to, self._since = self.now() + by, time.monotonic()
+    def moved(self, to: datetime | date | None, by: timedelta = timedelta(0)) -> datetime:
+        """The moment (UTC) that lies so far from another, or from now; the clock stays as it is.
+
+        A bare date is noon of that day, so that no time zone moves it. Raises `CalendarError`.
+        """
+        if to is None:
+            to = self.now()
+        elif not isinstance(to, datetime):
+            to = datetime(to.year, to.month, to.day, 12, tzinfo=self.zone)
+        elif to.tzinfo is None:
+            to = to.replace(tzinfo=self.zone)
+        try:
+            moment = to.astimezone(UTC) + by
+        except OverflowError:
+            raise CalendarError from None
+        if not FIRST_DAY <= moment.date() <= LAST_DAY:
+            raise CalendarError
+        return moment
 
 
 def civil(day: date) -> str:

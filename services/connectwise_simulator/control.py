@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from json import JSONDecodeError
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connectwise_simulator import members, roles, statements
+from connectwise_simulator.clock import CalendarError
 from connectwise_simulator.daily import new_day
 from connectwise_simulator.door import DoorOrder
 from connectwise_simulator.errors import ApiError
@@ -127,7 +127,8 @@ def control_app(world: World) -> Starlette:
         ("GET", "/sites/{company}/invoices", sites.invoices),
         ("GET", "/sites/{company}/agreements/{agreement}/next-invoice", sites.next_invoice),
     )
-    handlers = {ValidationError: _invalid, ScenarioError: _unreadable, ApiError: _unreadable, _Refused: _refused}
+    unreadable = dict.fromkeys((ScenarioError, ApiError, CalendarError), _unreadable)
+    handlers = {ValidationError: _invalid, _Refused: _refused, **unreadable}
     return Starlette(
         routes=[Route(f"/_simulator{path}", kept(handler), methods=[method]) for method, path, handler in routes],
         exception_handlers=handlers,
@@ -171,11 +172,12 @@ class _Steering(_Control):
     async def move_clock(self, request: Request) -> Response:
         order = await _read(ClockOrder, request)
         sites = [self.site_of(order.site)] if order.site else list(self.world.sites.values())
-        by = timedelta(days=order.days, hours=order.hours, seconds=order.seconds)
-        for site in sites:
-            if order.set is not None:
-                site.clock.set(order.set)
-            site.clock.advance(by)
+        try:
+            by = timedelta(days=order.days, hours=order.hours, seconds=order.seconds)
+        except OverflowError:
+            raise CalendarError from None
+        for site, moment in [(site, site.clock.moved(order.set, by)) for site in sites]:
+            site.clock.set(moment)
             self.world.journal.note("clock", site.company_id, site.clock.ahead)
             new_day(site)
         return _json(200, _clocks(sites))
@@ -324,9 +326,10 @@ Order = TypeVar("Order", bound=BaseModel)
 
 async def _read(kind: type[Order], request: Request) -> Order:
     try:
-        return kind.model_validate(loads(await request.body()))
-    except (JSONDecodeError, UnicodeDecodeError):
+        body = loads(await request.body())
+    except (ValueError, RecursionError):
         raise _Refused(400, "the body is not JSON") from None
+    return kind.model_validate(body)
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

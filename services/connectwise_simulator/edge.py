@@ -46,9 +46,14 @@ class Edge:
         if request is None:
             await _send(send, Answer(413, error_text(plain(413, "ConnectWiseApi", "The body is too large.").body)))
             return
-        found = api.company_info(self._world.sites, request.path) or signing_key(self._world.sites, request.path)
+        found = signing_key(self._world.sites, request.path)
         if found is not None:
             await _send(send, found)
+            return
+        company = api.company_asked_for(request.path)
+        if company is not None:
+            fault = self._world.faults.striking_by_path(company.lower(), request.method, request.path.lstrip("/"))
+            await self._carry_out(fault, request, _Line(scope, receive, send))
             return
         if self._world.latency:
             await asyncio.sleep(self._world.latency)
@@ -64,13 +69,16 @@ class Edge:
                 await _send(send, _too_many(seconds))
                 return
         fault = self._world.faults.striking(site, request.method, rest)
+        await self._carry_out(fault, request, _Line(scope, receive, send))
+
+    async def _carry_out(self, fault: Fault | None, request: Request, line: "_Line") -> None:
         actor = Actor("", request.method, request.path)
         if fault is None:
             found = self._applied(request, actor)
-            self._told(actor, "gone" if wire.is_gone(scope) else found.status)
-            await _send(send, found)
+            self._told(actor, line.status_of(found))
+            await line.send(found)
         else:
-            await self._fail(fault, request, actor, _Line(scope, receive, send))
+            await self._fail(fault, request, actor, line)
 
     async def _fail(self, fault: Fault, request: Request, actor: Actor, line: "_Line") -> None:
         effect = fault.effect
@@ -119,12 +127,20 @@ class Edge:
 
 
 class _Line:
-    """One client's connection during one request that goes wrong."""
+    """One client's connection during one request."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
+
+    def status_of(self, answer: Answer) -> int | str:
+        """What the client will have been told of this answer."""
+        return "gone" if wire.is_gone(self._scope) else answer.status
+
+    async def send(self, answer: Answer) -> None:
+        """The answer as it is."""
+        await _send(self._send, answer)
 
     async def tell(self, effect: Effect, fault: Fault, truth: Answer | None) -> int | str:
         """Do to the client what the fault says; what it was told, for the history."""

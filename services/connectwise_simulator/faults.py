@@ -103,7 +103,10 @@ _LATE_TELL = {"504": Tell.ERROR, "reset": Tell.RESET, "silence": Tell.SILENCE}
 
 
 class FaultOrder(BaseModel):
-    """What `POST /_simulator/faults` takes. Times in seconds; `path` is searched in what follows `/apis/3.0/`."""
+    """What `POST /_simulator/faults` takes. Times in seconds.
+
+    `path` is searched in what follows `/apis/3.0/`, or in the path of a discovery call, `login/companyinfo/{company}`.
+    """
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)  # in YAML, 401 is a number
 
@@ -222,9 +225,17 @@ class Faults:
         """The rule that makes this call go wrong."""
         if not self._rules:
             return None
-        hits = [rule for rule in self._rules if rule.matches(site, method, path) and rule.strikes()]
-        return hits[0] if hits else None
+        return _first_striking(self._rules, site, method, path)
+
+    def striking_by_path(self, site: str, method: str, path: str) -> Fault | None:
+        """The rule that makes a discovery call go wrong: rules without a path are about API calls only."""
+        return _first_striking([rule for rule in self._rules if rule.order.path], site, method, path)
 
     def view(self) -> list[dict[str, object]]:
         """All rules."""
         return [rule.view() for rule in self._rules]
+
+
+def _first_striking(rules: list[Fault], site: str, method: str, path: str) -> Fault | None:
+    hits = [rule for rule in rules if rule.matches(site, method, path) and rule.strikes()]
+    return hits[0] if hits else None

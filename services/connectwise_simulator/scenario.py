@@ -21,6 +21,7 @@ from pydantic import (
     field_validator,
 )
 
+from connectwise_simulator.clock import FIRST_DAY, LAST_DAY, CalendarError
 from connectwise_simulator.document import LARGEST, DocumentError, Location, line_of, read_document
 from connectwise_simulator.faults import FaultOrder
 from connectwise_simulator.models_company import COMPANY
@@ -46,6 +47,12 @@ def _written(value: Any) -> Any:
     return value
 
 
+def _of_the_calendar(moment: datetime) -> datetime:
+    if not FIRST_DAY <= moment.date() <= LAST_DAY:
+        raise CalendarError
+    return moment
+
+
 def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
@@ -55,9 +62,9 @@ def _text(model: Model, name: str) -> Any:
     return Field(min_length=1, max_length=model.fields[name].longest)
 
 
-# A year outside is a typing error, and the calendar's own ends cannot be advanced.
-Day = Annotated[date, BeforeValidator(_written), Field(ge=date(1980, 1, 1), le=date(2199, 12, 31))]
-Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
+Day = Annotated[date, BeforeValidator(_written), Field(ge=FIRST_DAY, le=LAST_DAY)]
+LocalMoment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_of_the_calendar)]
+Moment = Annotated[LocalMoment, AfterValidator(_in_utc)]
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 Amount = Annotated[Decimal, Field(max_digits=20, decimal_places=8)]
 More = dict[str, Any]  # members in the API's own names
@@ -191,7 +198,7 @@ class SiteSpec(_Part):
     name: str | None = None
     time_zone: str = "America/New_York"
     today: Day | None = None
-    now: Annotated[datetime, BeforeValidator(_written)] | None = None  # without an offset: of the time zone
+    now: LocalMoment | None = None  # without an offset: of the time zone
     codebase: str = Field(default="v2026_1/", pattern=CODEBASE)
     is_cloud: bool = True
     keys: list[KeySpec] = Field(min_length=1)

@@ -1,7 +1,6 @@
 """Is this call allowed: the caller's key, and the level its role has for the module function."""
 
 import base64
-import binascii
 
 from connectwise_simulator import members
 from connectwise_simulator.call import Call, Request
@@ -19,7 +18,7 @@ def credentials(request: Request) -> tuple[str, str, str] | None:
         return None
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, not even ASCII, or no UTF-8 in it
         return None
     user, _, private = text.partition(":")
     company, plus, public = user.partition("+")

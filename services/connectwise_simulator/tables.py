@@ -100,8 +100,8 @@ class Table:
 
     def named(self, name: str, text: str) -> list[Record]:
         """Records with this text under a name, in any case."""
-        wanted = Wanted(f"{name} in any case", lambda r: str(r.get(name, "")).lower(), frozenset((text.lower(),)))
-        return [self._records[i] for i in self._holding(wanted, len(self._ids) + 1) or ()]
+        index = self._index(f"{name} in any case", lambda r: str(r.get(name, "")).lower())
+        return [self._records[i] for i in index.ids(text.lower())]
 
     def children(self, parent: int) -> list[Record]:
         """All records of a parent, unlisted ones too."""
@@ -133,15 +133,20 @@ class Table:
         """The ids of records with one of the values; None if there are not fewer than so many."""
         if wanted.name == "id":
             return sorted(self._records[v]["id"] for v in wanted.values if v in self._records)
-        index = self._indexes.get(wanted.name)
-        if index is None:
-            index = self._indexes[wanted.name] = _Index(wanted.read)
-            for record in self:
-                index.file(record["id"], None, record)
+        index = self._index(wanted.name, wanted.read)
         parts = [index.ids(value) for value in wanted.values]
         if sum(map(len, parts)) >= fewer_than:
             return None
         return parts[0] if len(parts) == 1 else sorted(i for part in parts for i in part)
+
+    def _index(self, name: str, read: Reader) -> "_Index":
+        """The index of that name, made when it is first asked for."""
+        index = self._indexes.get(name)
+        if index is None:
+            index = self._indexes[name] = _Index(read)
+            for record in self:
+                index.file(record["id"], None, record)
+        return index
 
     def _forget_texts(self, record_id: int) -> None:
         self._texts.pop((record_id, True), None)

@@ -16,6 +16,7 @@ from connectwise_simulator.site import Site, reference
 
 _CONTROL = re.compile(r"\r\n|[\r\n\f\b]")  # "not supported" in bodies; shown as a space
 _MILLISECONDS = re.compile(r"\d\.\d")
+_YEARS = range(1753, 9999)  # of a datetime of the peer's database, without the last: a period that begins in it ends
 
 
 def json_body(body: bytes) -> Any:
@@ -107,7 +108,8 @@ class Reading:
             except (ValueError, OverflowError):
                 pass
             else:
-                return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+                if moment.year in _YEARS:
+                    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
         message = f"Unsupported format applied to {field.name}"
         self.errors.append(FieldError("InvalidField", message, field.name))
         return None

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.connectwise_simulator.conftest import Site
@@ -110,3 +112,33 @@ async def test_office_edit_passes_all_rules_and_is_in_the_history(site: Site) ->
     await site.control("POST", f"sites/{site.company}/edit", json=order)
     assert (await site.add(ADVANCE, effectiveDate=NEXT)).status_code == 400
     assert [e["member"] for e in await site.effects()] == ["office"]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [{"days": 1e20}, {"days": -1e6}, {"days": 1e300}, {"set": "9999-12-31T23:59:59Z"}, {"set": "0001-01-01"}],
+)
+async def test_clock_stays_where_it_is_when_told_a_day_that_no_site_has(site: Site, order: dict[str, Any]) -> None:
+    before = await site.control("GET", f"clock?site={site.company}")
+    answer = await site.post(f"{site.root}/_simulator/clock", json={"site": site.company, **order})
+    assert answer.status_code in (400, 422)
+    after = await site.control("GET", f"clock?site={site.company}")
+    assert after[site.company]["today"] == before[site.company]["today"] == "2026-03-10"
+
+
+@pytest.mark.parametrize("year", ["0001", "1752", "9999"])
+async def test_addition_of_a_year_that_no_period_can_hold_is_refused(site: Site, year: str) -> None:
+    answer = await site.add(PRORATING, effectiveDate=f"{year}-12-31T00:00:00Z")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "effectiveDate")
+
+
+async def test_addition_of_the_last_year_is_kept(site: Site) -> None:
+    assert (await site.add(PRORATING, effectiveDate="9998-12-31T00:00:00Z")).status_code == 201
+
+
+@pytest.mark.requirement("R39", "R40", "B19")
+async def test_one_time_agreement_has_a_next_invoice_date_until_it_is_invoiced(site: Site) -> None:
+    path = f"finance/agreements/{ONE_TIME}"
+    assert (await site.get(path)).json()["nextInvoiceDate"] == "2025-01-01T00:00:00Z"
+    assert (await site.post(f"{path}/invoice")).status_code == 201
+    assert "nextInvoiceDate" not in (await site.get(path)).json()

@@ -375,3 +375,25 @@ async def _answered_again(site: Site) -> httpx.Response:
     found = await eventually(read, lambda answer: answer is not None)
     assert found is not None
     return found
+
+
+async def test_discovery_fails_by_its_path_only(site: Site) -> None:
+    discovery = f"{site.root}/login/companyinfo/{site.company}"
+    await site.fault("503_before")
+    assert (await site.get(discovery)).json()["CompanyID"] == site.company
+    await site.fault("html_before", path="^login/companyinfo", times=1)
+    await site.fault("500_before", path="companyinfo", nth=2)
+    told = [await site.get(discovery) for _ in range(3)]
+    assert [answer.headers["content-type"][:9] for answer in told] == ["text/html", "applicati", "applicati"]
+    assert [answer.status_code for answer in told] == [200, 500, 200]
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure"),
+    [("reset_after", httpx.ReadError), ("truncated", httpx.RemoteProtocolError), ("silent_before", httpx.ReadTimeout)],
+)
+async def test_discovery_is_cut_off(site: Site, kind: str, failure: type[Exception]) -> None:
+    await site.fault(kind, path="companyinfo", times=1)
+    with pytest.raises(failure):
+        await site.get(f"{site.root}/login/companyinfo/{site.company}", timeout=0.3)
+    assert (await site.get(f"{site.root}/login/companyinfo/{site.company}")).status_code == 200

@@ -107,6 +107,7 @@ def agreement(members: str) -> str:
             "sites[0].catalog[0].identifier: the key ",
         ),
         ("name: Alder & Ash", "title: Alder & Ash", "sites[0].companies[0].name: is missing"),
+        ("today: 2026-03-10", "now: 9999-12-31T23:59:59", "sites[0].now: a day should be from 1980"),
         (
             "today: 2026-03-10",
             "now: 2026-03-10T09:00:00\n    today: 2026-03-10",
@@ -131,6 +132,11 @@ def test_wrong_scenario_is_refused_with_file_line_key_and_rule(wrong: str, right
             "entered: 2025-02-01T00:00:00Z, updated: 2025-02-01T00:00:00+02:00",
             "updated",
             "2025-01-31 22:00:00+00:00 is before entered, 2025-02-01 00:00:00+00:00",
+        ),
+        (
+            "entered: 0001-01-01T00:00:00+14:00",
+            "entered",
+            "a day should be from 1980-01-01 to 2199-12-31",
         ),
         (
             "additions: [{product: SEAT, effective: 2025-02-28}]",

@@ -18,13 +18,6 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
 
-    _request_id: str | None = PrivateAttr(default=None)
-
-    @property
-    def request_id(self) -> str | None:
-        """The site's id of the call that this record came from, for its support and our logs."""
-        return self._request_id
-
     @classmethod
     def read(cls, raw: Any, *, request_id: str | None, call: str) -> Self:
         """The record in an answer.
@@ -33,7 +26,7 @@ class Record(BaseModel):
             ApiError: `AMBIGUOUS`, the answer holds no such record.
         """
         try:
-            record = cls.model_validate(raw)
+            return cls.model_validate(raw)
         except ValidationError as error:
             names = ", ".join(".".join(map(str, problem["loc"])) or "the whole" for problem in error.errors()[:5])
             raise ApiError(
@@ -43,8 +36,6 @@ class Record(BaseModel):
                 request_id=request_id,
                 call=call,
             ) from error
-        record._request_id = request_id  # noqa: SLF001 - our own class
-        return record
 
 
 class Reference(Record):
@@ -68,6 +59,24 @@ class IdentifiedRecord(Record):
 
     id: int
     info: dict[str, Any] | None = Field(default=None, alias="_info")
+
+    _request_id: str | None = PrivateAttr(default=None)
+
+    @property
+    def request_id(self) -> str | None:
+        """The site's id of the call that this record came from, for its support and our logs."""
+        return self._request_id
+
+    @classmethod
+    def read(cls, raw: Any, *, request_id: str | None, call: str) -> Self:
+        """The record in an answer, with the call it came from.
+
+        Raises:
+            ApiError: as every `Record`.
+        """
+        record = super().read(raw, request_id=request_id, call=call)
+        record._request_id = request_id  # noqa: SLF001 - our own class
+        return record
 
 
 class Draft(BaseModel):

@@ -125,6 +125,7 @@ async def test_flags_and_null(site: Site, path: str, conditions: str, ids: list[
         ("startDate > [2024-01-01T00:00:00Z] and startDate <= [2025-01-01]", [1, 2, 3, 4]),
         ("startDate < [0001-01-01]", []),
         ("nextInvoiceDate >= [2026-04-01]", [1, 3]),
+        ("nextInvoiceDate = [2025-01-01]", [2, 4]),
     ],
 )
 async def test_dates_compare_as_instants(site: Site, conditions: str, ids: list[int]) -> None:
