@@ -10,12 +10,12 @@ from pathlib import Path
 
 import uvloop
 
-from connectwise_simulator.door import CannotListenError
-from connectwise_simulator.journal import StateError
-from connectwise_simulator.restore import restore
-from connectwise_simulator.scenario import ScenarioError, load_scenario
-from connectwise_simulator.seeding import BUILT_IN, add_sites
+from connectwise_simulator.peers.door import CannotListenError
+from connectwise_simulator.scenarios.scenario import ScenarioError, load_scenario
+from connectwise_simulator.scenarios.seeding import BUILT_IN, add_sites
 from connectwise_simulator.serve import TlsError, serving, tls_of
+from connectwise_simulator.state.journal import StateError
+from connectwise_simulator.state.restore import restore
 from connectwise_simulator.world import World
 
 

@@ -5,7 +5,8 @@ The key is the method and the path below `/apis/3.0/`, in lower case, with `{}` 
 
 from collections.abc import Callable
 
-from connectwise_simulator import audit, copying, invoicing, recap, system
+from connectwise_simulator import audit, system
+from connectwise_simulator.billing import copying, invoicing, recap
 from connectwise_simulator.call import Answer, Call
 
 Action = Callable[[Call, tuple[int, ...]], Answer]

@@ -4,11 +4,13 @@ import re
 import uuid
 from urllib.parse import quote
 
-from connectwise_simulator import daily, members, resources, security, version
+from connectwise_simulator import resources, security, version
 from connectwise_simulator.actions import ACTIONS, ADDRESSES_OF_ACTIONS
+from connectwise_simulator.billing import daily
 from connectwise_simulator.call import PLAIN_JSON, Answer, Call, Request
 from connectwise_simulator.errors import ApiError, not_found, plain
 from connectwise_simulator.jsonwire import dumps, error_text
+from connectwise_simulator.records import members
 from connectwise_simulator.registry import ADDRESSES, route
 from connectwise_simulator.site import Actor, Site
 

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from connectwise_simulator import paging, security
+from connectwise_simulator import security
 from connectwise_simulator.call import Answer, Call
 from connectwise_simulator.errors import forbidden, plain
-from connectwise_simulator.history import Effect
-from connectwise_simulator.matching import order, record_test
+from connectwise_simulator.filters import paging
+from connectwise_simulator.filters.matching import order, record_test
+from connectwise_simulator.filters.selection import record_text
 from connectwise_simulator.registry import ADDRESSES, Resource
 from connectwise_simulator.schema import Model, Record, model
-from connectwise_simulator.selection import record_text
+from connectwise_simulator.state.history import Effect
 from connectwise_simulator.tables import Table
 
 ENTRY = model(

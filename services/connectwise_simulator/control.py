@@ -12,20 +12,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectwise_simulator import members, roles, statements
+from connectwise_simulator import roles
+from connectwise_simulator.billing import statements
+from connectwise_simulator.billing.daily import new_day
 from connectwise_simulator.clock import CalendarError
-from connectwise_simulator.daily import new_day
-from connectwise_simulator.door import DoorOrder
 from connectwise_simulator.errors import ApiError
-from connectwise_simulator.faults import FaultOrder
-from connectwise_simulator.image import knobs_image
 from connectwise_simulator.jsonwire import dumps, loads
+from connectwise_simulator.peers.door import DoorOrder
+from connectwise_simulator.peers.faults import FaultOrder
+from connectwise_simulator.records import members
+from connectwise_simulator.records.rules import give_role, rewrite
+from connectwise_simulator.records.values import Reading
 from connectwise_simulator.registry import TABLES
-from connectwise_simulator.rules import give_role, rewrite
-from connectwise_simulator.scenario import ScenarioError, read_scenario
-from connectwise_simulator.seeding import add_sites
+from connectwise_simulator.scenarios.scenario import ScenarioError, read_scenario
+from connectwise_simulator.scenarios.seeding import add_sites
 from connectwise_simulator.site import CODEBASE, Actor, Key, Knobs, Site
-from connectwise_simulator.values import Reading
+from connectwise_simulator.state.image import knobs_image
 from connectwise_simulator.world import World
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -6,12 +6,7 @@ Verbs as in the contract: R list and count, C create, r read, U replace, P patch
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connectwise_simulator import models_callbacks as callbacks
-from connectwise_simulator import models_company as company
-from connectwise_simulator import models_finance as finance
-from connectwise_simulator import models_invoicing as invoicing
-from connectwise_simulator import models_procurement as procurement
-from connectwise_simulator import models_system as system
+from connectwise_simulator.models import callbacks, company, finance, invoicing, procurement, system
 from connectwise_simulator.schema import Model, Record
 from connectwise_simulator.tables import Parent
 

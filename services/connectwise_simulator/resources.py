@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator
 
-from connectwise_simulator import invoicing, paging, patching, removing, rules, security
+from connectwise_simulator import security
+from connectwise_simulator.billing import invoicing
 from connectwise_simulator.call import Answer, Call
 from connectwise_simulator.errors import ApiError, FieldError, forbidden, invalid, not_found, plain
-from connectwise_simulator.matching import child_test, custom_field_test, order, record_test, wanted
-from connectwise_simulator.models_system import MY_SECURITY, MY_SECURITY_ITEM, SECURITY_ROLE_SETTING
+from connectwise_simulator.filters import paging
+from connectwise_simulator.filters.matching import child_test, custom_field_test, order, record_test, wanted
+from connectwise_simulator.filters.selection import record_text
+from connectwise_simulator.models.system import MY_SECURITY, MY_SECURITY_ITEM, SECURITY_ROLE_SETTING
+from connectwise_simulator.records import patching, removing, rules
+from connectwise_simulator.records.values import Reading, json_body
 from connectwise_simulator.registry import Resource
 from connectwise_simulator.schema import Model, Record
-from connectwise_simulator.selection import record_text
 from connectwise_simulator.tables import Table, Wanted
-from connectwise_simulator.values import Reading, json_body
 
 
 def listing(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:

@@ -2,9 +2,9 @@
 
 import base64
 
-from connectwise_simulator import members
 from connectwise_simulator.call import Call, Request
 from connectwise_simulator.errors import ApiError, forbidden, plain
+from connectwise_simulator.records import members
 from connectwise_simulator.registry import SETUP, Resource
 from connectwise_simulator.roles import FUNCTIONS, SETUP_TABLES, Role
 from connectwise_simulator.schema import Record

@@ -10,10 +10,10 @@ from urllib.parse import parse_qs
 import uvicorn
 
 from connectwise_simulator.control import control_app
-from connectwise_simulator.door import Door, listening
-from connectwise_simulator.edge import Edge
 from connectwise_simulator.page import page
-from connectwise_simulator.wire import App, PeerProtocol, Receive, Scope, Send
+from connectwise_simulator.peers.door import Door, listening
+from connectwise_simulator.peers.edge import Edge
+from connectwise_simulator.peers.wire import App, PeerProtocol, Receive, Scope, Send
 from connectwise_simulator.world import World
 
 KEEP_ALIVE = 75  # seconds; a short one would close connections under clients that are about to write

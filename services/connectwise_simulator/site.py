@@ -8,11 +8,11 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from connectwise_simulator import schema
 from connectwise_simulator.clock import Clock
-from connectwise_simulator.history import Effect, History
-from connectwise_simulator.journal import Journal
 from connectwise_simulator.registry import TABLES
 from connectwise_simulator.roles import READY_MADE, Role
 from connectwise_simulator.schema import Kind, Record, shown_members
+from connectwise_simulator.state.history import Effect, History
+from connectwise_simulator.state.journal import Journal
 from connectwise_simulator.tables import Table
 
 CODEBASE = r"^[a-z0-9_]+/$"

@@ -4,13 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from connectwise_simulator.callbacks import Callbacks
-from connectwise_simulator.door import DoorOrder
-from connectwise_simulator.faults import Faults
-from connectwise_simulator.history import History
-from connectwise_simulator.journal import Journal
-from connectwise_simulator.rate import Rates
+from connectwise_simulator.peers.callbacks import Callbacks
+from connectwise_simulator.peers.door import DoorOrder
+from connectwise_simulator.peers.faults import Faults
+from connectwise_simulator.peers.rate import Rates
 from connectwise_simulator.site import Site
+from connectwise_simulator.state.history import History
+from connectwise_simulator.state.journal import Journal
 
 
 class World:

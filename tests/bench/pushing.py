@@ -14,8 +14,8 @@ import invoice_push
 import messaging
 import storage
 from connectwise import ConnectWise, Credentials, NewAddition, Ref
-from connectwise_simulator.scenario import read_scenario
-from connectwise_simulator.seeding import add_sites
+from connectwise_simulator.scenarios.scenario import read_scenario
+from connectwise_simulator.scenarios.seeding import add_sites
 from connectwise_simulator.serve import serving
 from connectwise_simulator.world import World
 from contracts import topics

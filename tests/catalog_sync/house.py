@@ -11,8 +11,8 @@ from typing import Any
 from catalog_sync.handlers import HANDLERS
 from catalog_sync.items import CatalogItems
 from catalog_sync.planner import Planner
-from connectwise_simulator.scenario import read_scenario
-from connectwise_simulator.seeding import add_sites
+from connectwise_simulator.scenarios.scenario import read_scenario
+from connectwise_simulator.scenarios.seeding import add_sites
 from connectwise_simulator.world import World
 from contracts import topics
 from contracts.envelope import Data

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from connectwise_simulator.faults import FaultOrder
+from connectwise_simulator.peers.faults import FaultOrder
 from contracts import topics
 from contracts.values import BillingPlan
 from tests.catalog_sync.conftest import MakeHouse

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from connectwise import ConnectWise, Credentials
-from connectwise_simulator.faults import FaultOrder
-from connectwise_simulator.scenario import read_scenario
-from connectwise_simulator.seeding import add_sites
+from connectwise_simulator.peers.faults import FaultOrder
+from connectwise_simulator.scenarios.scenario import read_scenario
+from connectwise_simulator.scenarios.seeding import add_sites
 from connectwise_simulator.serve import serving
 from connectwise_simulator.world import World
 from tests.connectwise.site import client

@@ -12,7 +12,7 @@ from datetime import date
 import pytest
 
 from connectwise import Addition, AdditionChange, NewAddition, Ref
-from connectwise_simulator.faults import KINDS
+from connectwise_simulator.peers.faults import KINDS
 from connectwise_simulator.world import World
 from httpkit import Answer, ApiError, Outcome
 from httpkit.connections import Call

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from connectwise_simulator.scenario import read_scenario
-from connectwise_simulator.seeding import BUILT_IN, add_sites
+from connectwise_simulator.scenarios.scenario import read_scenario
+from connectwise_simulator.scenarios.seeding import BUILT_IN, add_sites
 from connectwise_simulator.serve import serving
 from connectwise_simulator.world import World
 

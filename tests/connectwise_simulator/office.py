@@ -5,11 +5,12 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from connectwise_simulator import daily, invoicing, rules, statements
-from connectwise_simulator.drafting import Draft, Refusal, due_invoice
-from connectwise_simulator.scenario import Scenario, read_scenario
+from connectwise_simulator.billing import daily, invoicing, statements
+from connectwise_simulator.billing.drafting import Draft, Refusal, due_invoice
+from connectwise_simulator.records import rules
+from connectwise_simulator.scenarios.scenario import Scenario, read_scenario
+from connectwise_simulator.scenarios.seeding import add_sites
 from connectwise_simulator.schema import Record
-from connectwise_simulator.seeding import add_sites
 from connectwise_simulator.site import Actor
 from connectwise_simulator.world import World
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from connectwise_simulator.history import History
-from connectwise_simulator.journal import Journal
+from connectwise_simulator.state.history import History
+from connectwise_simulator.state.journal import Journal
 from tests.connectwise_simulator.conftest import SITE, Site
 
 DAY = {"effectiveDate": "2026-04-01T00:00:00Z"}

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectwise_simulator.drafting import Draft
-from connectwise_simulator.periods import Cycle
+from connectwise_simulator.billing.drafting import Draft
+from connectwise_simulator.billing.periods import Cycle
 from tests.connectwise_simulator.office import Office, monthly
 
 START = date(2026, 1, 1)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from connectwise_simulator.callbacks import is_near
+from connectwise_simulator.peers.callbacks import is_near
 from tests.connectwise_simulator.conftest import Site, eventually
 
 DAY = {"effectiveDate": "2026-04-01T00:00:00Z"}

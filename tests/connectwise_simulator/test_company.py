@@ -9,8 +9,8 @@ import pytest
 
 from connectwise_simulator import api
 from connectwise_simulator.call import Request
-from connectwise_simulator.scenario import read_scenario
-from connectwise_simulator.seeding import add_sites
+from connectwise_simulator.scenarios.scenario import read_scenario
+from connectwise_simulator.scenarios.seeding import add_sites
 from connectwise_simulator.site import Actor
 from connectwise_simulator.world import World
 from tests.connectwise_simulator.conftest import SITE, Site

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from connectwise_simulator import invoicing, rules
-from connectwise_simulator.copying import copied
-from connectwise_simulator.image import image
-from connectwise_simulator.restore import restore
+from connectwise_simulator.billing import invoicing
+from connectwise_simulator.billing.copying import copied
+from connectwise_simulator.records import rules
+from connectwise_simulator.state.image import image
+from connectwise_simulator.state.restore import restore
 from connectwise_simulator.world import World
 from tests.connectwise_simulator.conftest import Site
 from tests.connectwise_simulator.office import Office, monthly

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from connectwise_simulator.door import CannotListenError
-from connectwise_simulator.scenario import read_scenario
-from connectwise_simulator.seeding import add_sites
+from connectwise_simulator.peers.door import CannotListenError
+from connectwise_simulator.scenarios.scenario import read_scenario
+from connectwise_simulator.scenarios.seeding import add_sites
 from connectwise_simulator.serve import serving
 from connectwise_simulator.world import World
 from tests.connectwise_simulator.conftest import Site, eventually, first_failure

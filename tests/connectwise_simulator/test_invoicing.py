@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from connectwise_simulator import rules
-from connectwise_simulator.drafting import Draft, Refusal
+from connectwise_simulator.billing.drafting import Draft, Refusal
+from connectwise_simulator.records import rules
 from tests.connectwise_simulator.office import Office, monthly
 
 PRORATES = "prorate: true"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectwise_simulator.rate import Bucket
+from connectwise_simulator.peers.rate import Bucket
 from tests.connectwise_simulator.conftest import Site
 
 

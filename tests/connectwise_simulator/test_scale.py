@@ -10,19 +10,19 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from connectwise_simulator import resources
 from connectwise_simulator.call import Call, Request
+from connectwise_simulator.filters.matching import record_test, wanted
 from connectwise_simulator.jsonwire import loads
-from connectwise_simulator.matching import record_test, wanted
-from connectwise_simulator.members import role_of
-from connectwise_simulator.models_finance import AGREEMENT
+from connectwise_simulator.models.finance import AGREEMENT
+from connectwise_simulator.records.members import role_of
 from connectwise_simulator.registry import ADDRESSES
-from connectwise_simulator.scenario import load_scenario, read_scenario
+from connectwise_simulator.scenarios.scenario import load_scenario, read_scenario
+from connectwise_simulator.scenarios.seeding import BUILT_IN, add_sites
 from connectwise_simulator.schema import Record, model
-from connectwise_simulator.seeding import BUILT_IN, add_sites
 from connectwise_simulator.site import Actor, Site
 from connectwise_simulator.tables import Table, Wanted
 from connectwise_simulator.world import World
 
-LARGE = BUILT_IN.parents[2] / "examples" / "simulator" / "large.yaml"
+LARGE = BUILT_IN.parents[3] / "examples" / "simulator" / "large.yaml"
 
 
 def generated(companies: int = 200, agreements: int = 320, additions: int = 2400, seed: int = 7) -> Site:

@@ -11,17 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectwise_simulator.document import LARGEST, MOST, read_document
-from connectwise_simulator.members import role_of
-from connectwise_simulator.scenario import LONGEST_SENTENCE, MOST_PROBLEMS, ScenarioError, load_scenario, read_scenario
-from connectwise_simulator.seeding import BUILT_IN, add_sites
+from connectwise_simulator.records.members import role_of
+from connectwise_simulator.scenarios.document import LARGEST, MOST, read_document
+from connectwise_simulator.scenarios.scenario import (
+    LONGEST_SENTENCE,
+    MOST_PROBLEMS,
+    ScenarioError,
+    load_scenario,
+    read_scenario,
+)
+from connectwise_simulator.scenarios.seeding import BUILT_IN, add_sites
 from connectwise_simulator.serve import serving
 from connectwise_simulator.site import Site as SimulatedSite
 from connectwise_simulator.world import World
 from tests.connectwise_simulator.conftest import SITE, Site
 
-SERVICES = str(BUILT_IN.parent.parent)
-EXAMPLES = BUILT_IN.parents[2] / "examples"
+SERVICES = str(BUILT_IN.parents[2])
+EXAMPLES = BUILT_IN.parents[3] / "examples"
 PRESETS = ("billing-sync", "invoice-lines", "reconcile-and-approve", "count-only")
 
 
@@ -316,7 +322,7 @@ def test_built_in_site_has_the_prerequisites() -> None:
 
 
 def test_example_in_the_readme_is_a_scenario() -> None:
-    text = (BUILT_IN.parent / "README.md").read_text()
+    text = (BUILT_IN.parents[1] / "README.md").read_text()
     example = text.split("```yaml\n")[1].split("```")[0]
     world = World()
     [site] = add_sites(world, read_scenario(example, "README.md"), "README.md")

@@ -25,7 +25,7 @@ READ = (ADDITIONS, "finance/agreements", "procurement/catalog", "company/compani
 ANEW = """
 import sys
 from pathlib import Path
-from connectwise_simulator.restore import restore
+from connectwise_simulator.state.restore import restore
 from connectwise_simulator.world import World
 restore(World(), Path(sys.argv[1]), dict, print, large=0)
 """

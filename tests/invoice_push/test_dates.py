@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectwise_simulator.periods import months_later, period_of
+from connectwise_simulator.billing.periods import months_later, period_of
 from contracts.values import Period
 from invoice_push.domain.dates import next_uninvoiced_period
 from invoice_push.domain.values import Held, Reason

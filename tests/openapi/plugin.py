@@ -20,6 +20,6 @@ def _recording() -> Iterator[None]:
         if serve is not None:
             application = serve.application
             patch.setattr(serve, "application", lambda world: listened_to(application(world)))
-            edge = sys.modules["connectwise_simulator.edge"].Edge
+            edge = sys.modules["connectwise_simulator.peers.edge"].Edge
             patch.setattr(edge, "_fail", marked(edge._fail))
         yield

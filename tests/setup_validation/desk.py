@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from connectwise_simulator.scenario import read_scenario
-from connectwise_simulator.seeding import add_sites
+from connectwise_simulator.scenarios.scenario import read_scenario
+from connectwise_simulator.scenarios.seeding import add_sites
 from connectwise_simulator.world import World
 from contracts import topics
 from contracts.events import CommandKind, SetupChecked, SyncCommand

@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from connectwise.filters import Condition, UnsafeText, custom_field, where
-from connectwise_simulator.matching import child_test, custom_field_test, record_test
-from connectwise_simulator.models_company import COMPANY
-from connectwise_simulator.models_finance import ADDITION
+from connectwise_simulator.filters.matching import child_test, custom_field_test, record_test
+from connectwise_simulator.models.company import COMPANY
+from connectwise_simulator.models.finance import ADDITION
 
 Row = dict[str, Any]
 Question = tuple[Any, Callable[[Row], bool]]

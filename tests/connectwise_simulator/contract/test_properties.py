@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from connectwise_simulator.api import answer
 from connectwise_simulator.call import Answer, Request
-from connectwise_simulator.conditions import parse
 from connectwise_simulator.errors import ApiError
-from connectwise_simulator.matching import record_test
-from connectwise_simulator.models_company import COMPANY
-from connectwise_simulator.scenario import read_scenario
-from connectwise_simulator.seeding import add_sites
+from connectwise_simulator.filters.conditions import parse
+from connectwise_simulator.filters.matching import record_test
+from connectwise_simulator.models.company import COMPANY
+from connectwise_simulator.scenarios.scenario import read_scenario
+from connectwise_simulator.scenarios.seeding import add_sites
 from connectwise_simulator.site import Actor
 from connectwise_simulator.world import World
 from tests.connectwise_simulator.conftest import SITE

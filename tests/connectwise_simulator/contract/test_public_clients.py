@@ -23,8 +23,8 @@ from pyconnectwise.exceptions import (
     PermissionsFailedException,
 )
 
-from connectwise_simulator.scenario import read_scenario
-from connectwise_simulator.seeding import add_sites
+from connectwise_simulator.scenarios.scenario import read_scenario
+from connectwise_simulator.scenarios.seeding import add_sites
 from connectwise_simulator.serve import serving, tls_of
 from connectwise_simulator.world import World
 from tests.connectwise_simulator.conftest import SITE, Site

@@ -1,0 +1,1 @@
+"""What a list is asked for: conditions, order, pages, fields."""

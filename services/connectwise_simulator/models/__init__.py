@@ -1,0 +1,1 @@
+"""The fields of each record type, from the contract's tables."""

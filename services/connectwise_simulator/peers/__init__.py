@@ -1,0 +1,1 @@
+"""What callers and called meet: the socket and its faults, the rate, callbacks."""

@@ -1,0 +1,1 @@
+"""What a write does: values read, rules asked, what follows from it."""

@@ -1,0 +1,1 @@
+"""What happened, and the file that keeps it."""
