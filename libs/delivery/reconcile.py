@@ -21,9 +21,9 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something a person should know. `copied`: our marker on another agreement (B18)."""
+    """Something a person should know. `copied`: our marker on another agreement (B18); `gone`: the lane itself."""
 
-    kind: Literal["missing", "duplicate", "drifted", "copied", "unknown"]
+    kind: Literal["missing", "duplicate", "drifted", "copied", "unknown", "gone"]
     key: OperationKey | None
     remote_id: int | None
     detail: str

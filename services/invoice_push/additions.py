@@ -1,5 +1,8 @@
 """An addition beside the draft it was written from."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from connectwise import Addition
 from invoice_push.domain.values import Draft
 
@@ -30,23 +33,41 @@ def agreement_of_lane(lane: str) -> int:
     return int(lane.removeprefix(_LANE))
 
 
-def difference(draft: Draft, found: Addition) -> str:
-    """In words, how an addition differs from what was written; '' where it does not."""
-    said = []
-    if found.product is None or found.product.id != draft.item_id:
-        said.append(f"product {found.product.id if found.product else None} instead of {draft.item_id}")
-    for name, wanted, seen in (
-        ("quantity", draft.quantity, found.quantity),
-        ("unit price", draft.unit_price, found.unit_price),
-        ("unit cost", draft.unit_cost, found.unit_cost),
-        ("effective date", draft.effective, found.effective_date),
-        ("cancelled date", draft.cancelled, found.cancelled_date),
-        ("bill customer", draft.bill_customer, found.bill_customer),
-        ("taxable", draft.taxable, bool(found.taxable_flag)),
-    ):
-        if wanted != seen:
-            said.append(f"{name} {seen} instead of {wanted}")
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A member of an addition, by its name in the API, that says something else than was written there."""
+
+    member: str
+    label: str
+    written: Any
+    found: Any
+
+    def __str__(self) -> str:
+        shown = repr if self.member == "invoiceDescription" else str  # where a text ends is not seen otherwise
+        return f"{self.label} {shown(self.found)} instead of {shown(self.written)}"
+
+
+def changes(draft: Draft, found: Addition) -> list[Change]:
+    """In what an addition differs from what was written, in the order of a screen."""
+    product = found.product.id if found.product else None
+    compared = [
+        Change("product", "product", draft.item_id, product),
+        Change("quantity", "quantity", draft.quantity, found.quantity),
+        Change("unitPrice", "unit price", draft.unit_price, found.unit_price),
+        Change("unitCost", "unit cost", draft.unit_cost, found.unit_cost),
+        Change("effectiveDate", "effective date", draft.effective, found.effective_date),
+        Change("cancelledDate", "cancelled date", draft.cancelled, found.cancelled_date),
+        Change("billCustomer", "bill customer", draft.bill_customer, found.bill_customer),
+        Change("taxableFlag", "taxable", draft.taxable, bool(found.taxable_flag)),
+    ]
+    differing = [one for one in compared if one.written != one.found]
     # Not by its white space: a screen that a person saved may have changed that.
     if (found.invoice_description or "").split() != draft.description.split():
-        said.append(f"invoice description {found.invoice_description!r} instead of {draft.description!r}")
-    return ", ".join(said)
+        said = found.invoice_description or ""
+        differing.append(Change("invoiceDescription", "invoice description", draft.description, said))
+    return differing
+
+
+def difference(draft: Draft, found: Addition) -> str:
+    """The same in words; '' where it does not differ."""
+    return ", ".join(map(str, changes(draft, found)))

@@ -3,7 +3,7 @@
 import base64
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,21 +13,13 @@ from contracts.events import AgreementChanged
 from contracts.values import to_cents
 from delivery import State
 from delivery.queue import Recorded
-from delivery.reconcile import Remote, compare
-from invoice_push.additions import difference, lane_of
+from delivery.reconcile import Difference, Remote, compare
+from invoice_push.additions import agreement_of_lane, difference, lane_of
 from invoice_push.lines import draft_from_json
+from invoice_push.proposals import proposed
 from invoice_push.store import Reconciliation
 
 _MARKER_BYTES = 20
-# What a person can do about each; nothing of it is done by itself.
-_PROPOSALS = {
-    "missing": "bill it again by hand, or leave it out; it is not written again by itself",
-    "duplicate": "delete all but one in ConnectWise before it is invoiced",
-    "drifted": "set it back in ConnectWise, or leave it as somebody has decided there",
-    "copied": "delete the copy in ConnectWise, unless it is to be billed on both agreements",
-    "unknown": "find out who wrote it: a database that was lost, or another installation",
-    "gone": "map the customer to another agreement; what stood on it is no longer billed",
-}
 
 
 def is_marker(text: str) -> bool:
@@ -99,7 +91,8 @@ def _differences(
     held: Held, by_marker: Mapping[str, Sequence[Remote]], ours: Container[str | None]
 ) -> list[dict[str, Any]]:
     if held.additions is None:
-        return [_told("gone", None, None, "ConnectWise has this agreement no longer, with all that was written to it")]
+        gone = "ConnectWise has this agreement no longer, with all that was written to it"
+        return [_told(Difference("gone", None, None, gone), held.agreement_id, None, [])]
     by_id = {addition.id: addition for addition in held.additions}
     elsewhere = [
         record
@@ -123,11 +116,21 @@ def _differences(
         drift,
         own=lambda marker: is_marker(marker) and marker not in ours,
     )
-    return [_told(one.kind, one.key, one.remote_id, one.detail) for one in found]
+    by_key = {operation.key: operation for operation in held.operations}
+    copied_to = {record.remote_id: agreement_of_lane(record.lane) for record in elsewhere}
+    told = []
+    for one in found:
+        operation = by_key.get(one.key) if one.key else None
+        marked = by_marker.get(operation.marker or "", ()) if operation else ()
+        here = [by_id[record.remote_id] for record in marked if record.lane == held.lane]
+        agreement_id = copied_to.get(one.remote_id or 0, held.agreement_id)
+        told.append(_told(one, agreement_id, operation, here))
+    return told
 
 
-def _told(kind: str, key: str | None, remote_id: int | None, detail: str) -> dict[str, Any]:
-    return {"kind": kind, "key": key, "remote_id": remote_id, "detail": detail, "proposal": _PROPOSALS[kind]}
+def _told(one: Difference, agreement_id: int, operation: Recorded | None, here: Sequence[Addition]) -> dict[str, Any]:
+    proposal = proposed(one, agreement_id, operation, here)
+    return asdict(one) | {"proposal": proposal.says, "operations": list(proposal.operations)}
 
 
 def _extended(addition: Addition, unit: str) -> Decimal:

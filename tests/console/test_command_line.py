@@ -304,8 +304,20 @@ async def test_all_that_was_ever_written_is_compared_without_a_run(at: Console, 
     at.services.answers["GET", lists] = {"items": [read], "next": None}
     holds = await psabridge("reconcile")
     assert holds.exit_code == 0, holds.output
-    at.services.answers["GET", lists] = {"items": [{**read, "differences": [{"kind": "missing"}]}], "next": None}
-    assert (await psabridge("reconcile")).exit_code == 1
+    patch = {"member": "unitPrice", "from": "1", "to": "2"}
+    drifted = {
+        "kind": "drifted",
+        "remote_id": 7,
+        "detail": "unit price 1 instead of 2",
+        "proposal": "set it back in ConnectWise",
+        "operations": [{"kind": "patch", "agreement_id": 4, "addition_id": 7, "changes": [patch]}],
+    }
+    at.services.answers["GET", lists] = {"items": [{**read, "differences": [drifted]}], "next": None}
+    differs = await psabridge("reconcile")
+    assert differs.exit_code == 1
+    said = " ".join(differs.stdout.split())
+    assert "addition 7 drifted: unit price 1 instead of 2; set it back in ConnectWise (patch" in said
+    assert "unitPrice 1 -> 2)" in said
 
 
 async def test_what_failed_or_was_paused_goes_on_by_one_command(at: Console, psabridge: Run) -> None:
@@ -345,7 +357,7 @@ async def test_reconcile_says_whether_the_proof_holds(at: Console, psabridge: Ru
     at.services.answers["GET", "/v1/invoice-push/proof"] = {"documents": [{**document, "unexplained": "0.01"}]}
     assert (await psabridge("reconcile", "r-1")).exit_code == 1
     at.services.answers["GET", "/v1/invoice-push/proof"] = {"documents": [document]}
-    missing = {**after, "differences": [{"kind": "missing"}]}
+    missing = {**after, "differences": [{"kind": "missing", "detail": "gone"}]}
     at.services.answers["GET", lists] = [Step({"items": [before]}), Step({"items": [missing]})]
     differs = await psabridge("reconcile", "r-1", "--json")
     assert differs.exit_code == 1

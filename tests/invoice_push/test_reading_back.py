@@ -79,6 +79,10 @@ async def test_an_addition_that_somebody_deleted_is_missing(desk: Desk) -> None:
     [found] = await desk.read_back()
     [difference] = found.differences
     assert (difference["kind"], difference["remote_id"]) == ("missing", first["id"])
+    [proposed] = difference["operations"]
+    assert (proposed["kind"], proposed["agreement_id"]) == ("create", MONTHLY)
+    assert proposed["addition"]["serialNumber"] == first["serialNumber"]
+    assert Decimal(proposed["addition"]["unitPrice"]) == first["unitPrice"]
     assert (found.additions, found.expected) == (1, 2)
     assert found.cost == round(second["extCost"], 2)
     [step] = await desk.steps("reconcile")
@@ -111,6 +115,8 @@ async def test_an_addition_that_somebody_edited_has_drifted(desk: Desk, member: 
     assert [(one["kind"], one["remote_id"], one["detail"]) for one in found.differences] == [
         ("drifted", addition["id"], says)
     ]
+    patched = [[change["member"] for change in one["changes"]] for one in found.differences[0]["operations"]]
+    assert patched == ([] if member == "product" else [[member]])
 
 
 @pytest.mark.requirement("B18")
@@ -121,6 +127,7 @@ async def test_a_copy_on_its_own_agreement_is_a_duplicate(desk: Desk) -> None:
     [difference] = found.differences
     assert difference["kind"] == "duplicate"
     assert str(twin) in difference["detail"]
+    assert difference["operations"] == [{"kind": "delete", "agreement_id": MONTHLY, "addition_id": twin}]
     assert (found.additions, found.expected, found.cost) == (2, 1, 2 * found.expected_cost)
 
 
@@ -137,6 +144,7 @@ async def test_a_copy_on_another_agreement_is_said_to_be_that_once(desk: Desk) -
     assert [(one["kind"], one["remote_id"], one["detail"]) for one in here.differences] == [
         ("copied", copied, "a copy of ours on agreement-4")
     ]
+    assert here.differences[0]["operations"] == [{"kind": "delete", "agreement_id": SECOND, "addition_id": copied}]
     assert there.differences == []
     assert (there.additions, there.expected) == (1, 1)
 

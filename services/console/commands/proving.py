@@ -81,6 +81,26 @@ def _differing(agreements: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [one for one in agreements if one["differences"]]
 
 
+def _said(difference: dict[str, Any]) -> str:
+    """What differs, then what to do, with the operations that would do it."""
+    addition = f"addition {difference['remote_id']} " if difference["remote_id"] else ""
+    todo = "; ".join(_operation(one) for one in difference["operations"])
+    told = f"{addition}{difference['kind']}: {difference['detail']}; {difference['proposal']}"
+    return f"{told} ({todo})" if todo else told
+
+
+def _operation(proposed: dict[str, Any]) -> str:
+    where = f"on agreement {proposed['agreement_id']}"
+    match proposed["kind"]:
+        case "create":
+            return f"create {', '.join(f'{name} {value}' for name, value in proposed['addition'].items())} {where}"
+        case "patch":
+            changes = ", ".join(f"{one['member']} {one['from']} -> {one['to']}" for one in proposed["changes"])
+            return f"patch addition {proposed['addition_id']} {where}: {changes}"
+        case kind:
+            return f"{kind} addition {proposed['addition_id']} {where}"
+
+
 def _show_proof(agreements: list[dict[str, Any]], documents: list[dict[str, Any]]) -> None:
     show.table(
         "ConnectWise holds",
@@ -100,7 +120,7 @@ def _show_proof(agreements: list[dict[str, Any]], documents: list[dict[str, Any]
     )
     for one in agreements:
         for difference in one["differences"]:
-            show.say(f"  agreement {one['agreement_id']}: {show.plain(difference)}")
+            show.say(f"  agreement {one['agreement_id']}: {show.plain(_said(difference))}")
     for document in documents:
         rows = [(row["part"], row["reason"], row["lines"], show.money(row["cost"])) for row in document["rows"]]
         rows.append(("unexplained", "", "", show.money(document["unexplained"])))
