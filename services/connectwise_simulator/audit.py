@@ -15,7 +15,7 @@ from connectwise_simulator.errors import forbidden, plain
 from connectwise_simulator.filters import paging
 from connectwise_simulator.filters.matching import order, record_test
 from connectwise_simulator.filters.selection import record_text
-from connectwise_simulator.registry import ADDRESSES, Resource
+from connectwise_simulator.registry import ADDRESSES, TABLES, Resource
 from connectwise_simulator.schema import Model, Record, model
 from connectwise_simulator.state.history import Effect
 from connectwise_simulator.tables import Table
@@ -81,11 +81,12 @@ def _entries(call: Call, kind: str, record_id: int) -> Iterator[Record]:
     last = (effects[-1].after or effects[-1].before) if effects else None
     if last is not None and not security.reaches(call, resource, granted, last):
         raise forbidden()
-    table = call.site.tables[resource.table].model
-    return (entry for effect in effects for entry in _told(kind, table, effect))
+    return (entry for effect in effects for entry in entries(kind, effect))
 
 
-def _told(kind: str, table: Model, effect: Effect) -> Iterator[Record]:
+def entries(kind: str, effect: Effect) -> Iterator[Record]:
+    """One change of one record in words."""
+    table = TABLES[effect.table].model
     name = f"{table.name} {_label(effect.after or effect.before or {})}"
     if effect.before is None:
         yield _entry(kind, "Added", f"{name} was added.", effect)

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from connectwise_simulator import roles
 from connectwise_simulator.billing import statements
-from connectwise_simulator.billing.daily import new_day
+from connectwise_simulator.billing.daily import turn_clock
 from connectwise_simulator.clock import CalendarError
 from connectwise_simulator.errors import ApiError
 from connectwise_simulator.jsonwire import dumps, loads
@@ -179,9 +179,7 @@ class _Steering(_Control):
         except OverflowError:
             raise CalendarError from None
         for site, moment in [(site, site.clock.moved(order.set, by)) for site in sites]:
-            site.clock.set(moment)
-            self.world.journal.note("clock", site.company_id, site.clock.ahead)
-            new_day(site)
+            turn_clock(site, moment)
         return _json(200, _clocks(sites))
 
     async def calls(self, request: Request) -> Response:

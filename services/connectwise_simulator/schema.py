@@ -66,6 +66,10 @@ MORE_MEMBERS = {
     "WorkTypeReference": ("utilizationFlag",),
 }
 
+# Members of a reference or of a list's item that are references themselves.
+REFERENCES_INSIDE = {("ContactCommunicationItem", "type"): "CommunicationTypeReference"}
+ANYTHING = (("CustomFieldValue", "value"),)  # what fits a custom field its definition says
+
 # Items of a list that are known by an id of their own; those of other lists are numbered as they are sent.
 IDENTIFIED = ("ContactCommunicationItem", "CustomFieldValue")
 

@@ -5,12 +5,13 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import uvicorn
 
+from connectwise_simulator import api
 from connectwise_simulator.control import control_app
-from connectwise_simulator.page import page
+from connectwise_simulator.pages.app import APART, BELOW, pages
+from connectwise_simulator.peers.cross_site import own_pages_only
 from connectwise_simulator.peers.door import Door, listening
 from connectwise_simulator.peers.edge import Edge
 from connectwise_simulator.peers.wire import App, PeerProtocol, Receive, Scope, Send
@@ -20,21 +21,15 @@ KEEP_ALIVE = 75  # seconds; a short one would close connections under clients th
 
 
 def application(world: World) -> App:
-    """API, control API and page under one roof."""
-    edge, control = Edge(world), control_app(world)
+    """API, control API and pages under one roof."""
+    edge, control, people = Edge(world), own_pages_only(control_app(world)), own_pages_only(pages(world))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path.startswith("/_simulator/"):
             await control(scope, receive, send)
-        elif path == "/" and scope["method"] == "GET":
-            query = parse_qs(scope["query_string"].decode("latin-1"))
-            first = query.get("first", ["0"])[0]
-            site = query.get("site", [None])[0]
-            found = page(world, site, int(first) if first.isascii() and first.isdigit() else 0)
-            headers = [(b"content-type", found.content_type.encode())]
-            await send({"type": "http.response.start", "status": found.status, "headers": headers})
-            await send({"type": "http.response.body", "body": found.body.encode()})
+        elif path in APART or (path.startswith(BELOW) and api.rest_of(path) is None):  # a codebase may be `sites/`
+            await people(scope, receive, send)
         else:
             await edge(scope, receive, send)
 

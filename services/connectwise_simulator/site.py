@@ -1,7 +1,7 @@
 """One company's ConnectWise: its tables, members, clock and the choices made where the contract is open."""
 
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -138,6 +138,11 @@ class Site:
     def told(self, actor: Actor, answer: int | str) -> None:
         """Write down in the history who heard of the actor's effects."""
         self._history.told(actor.effects, answer)
+
+    def turn_clock(self, moment: datetime) -> None:
+        """Jump to a moment; `billing.daily` brings the records there."""
+        self.clock.set(moment)
+        self._journal.note("clock", self.company_id, self.clock.ahead)
 
     def begin_day(self, day: date) -> None:
         """The day that statuses are right for."""

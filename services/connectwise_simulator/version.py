@@ -9,6 +9,7 @@ CURRENT = (2026, 11)
 _OLDEST = (2024, 1)  # superseded models stay about twelve months; ours stay longer [assumed]
 _OLDER_MODELS = (2025, 1)
 _ASKED = re.compile(r"version\s*=\s*\"?([^\s;,\"]+)", re.IGNORECASE)
+_VERSION = re.compile(r"([0-9]{4})\.([0-9]{1,3})")
 
 
 def asks_for_newer(request: Request) -> bool:
@@ -16,8 +17,8 @@ def asks_for_newer(request: Request) -> bool:
     match = _ASKED.search(request.headers.get("accept", ""))
     if match is None:
         return True
-    year, _, number = match[1].partition(".")
-    version = (int(year[:4]), int(number[:4])) if year.isdigit() and number.isdigit() else (0, 0)
+    known = _VERSION.fullmatch(match[1])
+    version = (int(known[1]), int(known[2])) if known else (0, 0)
     if not _OLDEST <= version <= CURRENT:
         raise plain(
             400,

@@ -40,6 +40,15 @@ async def test_child_is_judged_by_its_parents_next_invoice_date(site: Site) -> N
     assert (await site.add(CHILD, effectiveDate=NEXT)).status_code == 201
 
 
+@pytest.mark.parametrize(("agreement", "parent"), [(PRORATING, CHILD), (ADVANCE, PRORATING), (ADVANCE, ADVANCE)])
+async def test_agreements_stand_in_two_levels(site: Site, agreement: int, parent: int) -> None:
+    """A third would be on nobody's invoice."""
+    change = [{"op": "replace", "path": "parentAgreement", "value": {"id": parent}}]
+    refused = await site.patch(f"finance/agreements/{agreement}", json=change)
+    assert refused.status_code == 400
+    assert {error["field"] for error in refused.json()["errors"]} == {"parentAgreement"}
+
+
 @pytest.mark.requirement("R85")
 async def test_one_time_agreement_takes_any_date_after_its_start(site: Site) -> None:
     assert (await site.add(ONE_TIME, effectiveDate=INVOICED)).status_code == 201

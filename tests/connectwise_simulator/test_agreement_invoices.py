@@ -212,6 +212,33 @@ async def test_recap_shows_the_last_and_the_next_invoice(site: Site) -> None:
     assert (await site.get("finance/agreementrecap/999")).status_code == 404
 
 
+async def test_recap_of_an_invoice_whose_number_and_date_were_taken_away(site: Site) -> None:
+    await site.add(PRORATING, effectiveDate=NEXT, quantity=2, unitPrice=30)
+    number = await invoiced(site)
+    gone = [{"op": "remove", "path": name} for name in ("invoiceNumber", "date")]
+    assert (await site.patch(f"finance/invoices/{number}", json=gone)).status_code == 200
+    recap = (await site.get(f"finance/agreementrecap/{PRORATING}")).json()
+    assert recap["lastInvoiceAmount"] == "60.00"
+    assert not {"lastInvoiceNumber", "lastInvoiceDate"} & recap.keys()
+
+
+@pytest.mark.parametrize(
+    ("table", "member", "number", "status"),
+    [
+        ("finance/billingTerms", "dueDays", 5_000_000, 400),
+        ("finance/billingTerms", "dueDays", -1, 400),
+        ("finance/billingTerms", "dueDays", 3_000_000_000, 500),  # no int32
+        ("finance/currencies", "numberOfDecimals", 40, 400),
+    ],
+)
+async def test_number_that_no_invoice_could_be_made_with_is_refused(
+    site: Site, table: str, member: str, number: int, status: int
+) -> None:
+    refused = await site.patch(f"{table}/1", json=[{"op": "replace", "path": member, "value": number}])
+    assert refused.status_code == status
+    assert member in refused.text
+
+
 async def test_recaps_are_listed_filtered_and_seen_by_agreement_type(site: Site) -> None:
     assert await site.ids("finance/agreementrecap/") == [1, 2, 3, 4, 5, 6]
     page = (await site.get("finance/agreementrecap/", params={"pageSize": "2", "page": "2"})).json()

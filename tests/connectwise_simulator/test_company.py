@@ -93,6 +93,11 @@ async def test_communication_of_its_own_address_shows_on_the_contact(site: Site)
     assert "defaultPhoneNbr" not in contact
 
 
+async def test_communication_that_says_next_to_nothing_is_kept(site: Site) -> None:
+    await site.patch(CONTACT, json=_replace("communicationItems", [{"extension": "7"}]))
+    assert [item["extension"] for item in await _said(site)] == ["7"]
+
+
 async def test_second_default_of_a_kind_takes_it_from_the_first(site: Site) -> None:
     body = {"type": {"id": 1, "name": "Email"}, "value": "b@alder.example", "defaultFlag": True}
     assert (await site.post(f"{CONTACT}/communications", json=body)).json()["domain"] == "@alder.example"

@@ -169,6 +169,12 @@ async def test_same_seed_strikes_the_same_calls(site: Site) -> None:
     assert set(runs[0]) == {200, 500}
 
 
+async def test_faults_by_probability_strike_apart_from_each_other(site: Site) -> None:
+    await site.fault("500_before", probability=0.3)
+    await site.fault("503_before", probability=0.3)
+    assert {(await site.get("system/info")).status_code for _ in range(60)} == {200, 500, 503}
+
+
 async def test_each_strike_of_a_burst_takes_the_next_calls_along(site: Site) -> None:
     await site.fault("refuse_429", nth=2, burst=3)
     assert [(await site.get("system/info")).status_code for _ in range(6)] == [200, 429, 429, 429, 200, 200]

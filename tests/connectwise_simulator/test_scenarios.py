@@ -70,6 +70,11 @@ def agreement(members: str) -> str:
             "parent: Advanced",
             "sites[0].agreements[3].parent: there is no agreement (parents stand before their children) 'Advanced'",
         ),
+        (
+            "id: 5, name: Cancelled, company: Birch,",
+            "id: 5, name: Cancelled, company: Birch, parent: Child,",
+            "sites[0].agreements[4].parent: 'Child' is a child itself and cannot be a parent",
+        ),
         ("role: admin", "role: king", "sites[0].keys[0].role: there is no role 'king'"),
         ("public: sync", "public: pub", "sites[0].keys[1].public: pub is there already"),
         ("America/New_York", "Atlantis", "sites[0].time_zone: there is no time zone Atlantis"),

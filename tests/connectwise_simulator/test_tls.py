@@ -146,3 +146,4 @@ async def test_process_names_what_keeps_it_from_starting(tmp_path: Path) -> None
         (("--tls-cert", "x"), "belong together"),
     ):
         assert said in await _refusal("--port", "0", *words)
+    assert "127.0.0.1:70000: cannot listen there" in await _refusal("--port", "70000")

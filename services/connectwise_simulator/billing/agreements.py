@@ -58,7 +58,7 @@ def rescheduled(site: Site, record: Record, before: Record) -> Record:
 
 
 def problems(site: Site, record: Record, before: Record | None) -> list[FieldError]:
-    """An agreement's end is not before its start; a parent is another agreement [assumed]."""
+    """An agreement's end is not before its start; a parent is another agreement, and no child [assumed]."""
     found = []
     start, end = record.get("startDate"), record.get("endDate")
     if start and end and end < start:
@@ -66,7 +66,8 @@ def problems(site: Site, record: Record, before: Record | None) -> list[FieldErr
     parent = record.get("parentAgreement")
     if parent and before and parent["id"] == before["id"]:
         found.append(FieldError("InvalidField", "An agreement cannot be its own parent", "parentAgreement"))
-    if parent and (site.referred("agreements", parent) or {}).get("parentAgreement"):
+    is_parent = before is not None and len(with_children(site, before["id"])) > 1
+    if parent and (is_parent or (site.referred("agreements", parent) or {}).get("parentAgreement")):
         found.append(FieldError("InvalidField", "A child agreement cannot be a parent", "parentAgreement"))
     return found
 

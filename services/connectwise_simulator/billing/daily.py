@@ -1,9 +1,17 @@
 """What a new day brings: invoices that make themselves, and statuses that follow the date."""
 
+from datetime import datetime
+
 from connectwise_simulator.billing import agreements
 from connectwise_simulator.billing.invoicing import invoice_by_itself
 from connectwise_simulator.records.rules import recompute_additions
 from connectwise_simulator.site import Site
+
+
+def turn_clock(site: Site, moment: datetime) -> None:
+    """Jump to a moment with everything that the days bring."""
+    site.turn_clock(moment)
+    new_day(site)
 
 
 def new_day(site: Site) -> None:

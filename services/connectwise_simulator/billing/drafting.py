@@ -91,7 +91,11 @@ def next_invoice(site: Site, agreement: Record) -> Draft | Refusal:
 
 def due_invoice(site: Site, agreement: Record, today: date) -> Draft | Refusal:
     """The invoice that can be made on this day."""
-    draft = next_invoice(site, agreement)
+    return due_of(site, agreement, next_invoice(site, agreement), today)
+
+
+def due_of(site: Site, agreement: Record, draft: Draft | Refusal, today: date) -> Draft | Refusal:
+    """What of the agreement's next invoice can be made on this day."""
     if isinstance(draft, Refusal):
         return draft
     state = status(agreement, today)

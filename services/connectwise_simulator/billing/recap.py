@@ -93,8 +93,8 @@ def _recap(site: Site, agreement: Record) -> Record:
         last = made[-1]
         values |= {
             "lastInvoiceAmount": format(last["total"], "f"),
-            "lastInvoiceDate": last["date"],
-            "lastInvoiceNumber": last["invoiceNumber"],
+            "lastInvoiceDate": last.get("date"),
+            "lastInvoiceNumber": last.get("invoiceNumber"),
         }
     return {name: values[name] for name in RECAP.fields if values.get(name) is not None}
 

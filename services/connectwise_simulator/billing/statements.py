@@ -1,9 +1,9 @@
-"""Invoices with their lines as plain values, past and next: for `/_simulator` and the page."""
+"""Invoices with their lines as plain values, past and next: for `/_simulator` and the pages."""
 
 from collections.abc import Iterable
 
 from connectwise_simulator.billing import ledger
-from connectwise_simulator.billing.drafting import Draft, Line, Refusal, due_invoice, next_invoice
+from connectwise_simulator.billing.drafting import Draft, Line, Refusal, due_of, next_invoice
 from connectwise_simulator.clock import day_of
 from connectwise_simulator.schema import Record
 from connectwise_simulator.site import Site
@@ -18,7 +18,15 @@ def invoices(site: Site, agreement_id: int | None = None) -> list[Record]:
     found: Iterable[Record] = site.tables["invoices"]
     if agreement_id is not None:
         found = (i for i in found if (i.get("agreement") or {}).get("id") == agreement_id)
-    return [_invoice(site, invoice) for invoice in found]
+    return [invoice(site, record) for record in found]
+
+
+def invoice(site: Site, record: Record) -> Record:
+    """One invoice with its period and lines."""
+    period = site.find("agreementInvoices", record["id"]) or {}
+    lines = [_kept(line) for line in ledger.lines_of_invoice(site, record["id"])]
+    dates: Record = {name: period[name][:10] for name in ("first", "last") if name in period}
+    return {**{name: record[name] for name in HEAD if name in record}, **dates, "lines": lines}
 
 
 def upcoming(site: Site, agreement: Record) -> Record:
@@ -26,7 +34,7 @@ def upcoming(site: Site, agreement: Record) -> Record:
     draft = next_invoice(site, agreement)
     if isinstance(draft, Refusal):
         return {"refused": draft.reason}
-    now = due_invoice(site, agreement, site.clock.today())
+    now = due_of(site, agreement, draft, site.clock.today())
     lines = [_drafted(line) for line in draft.lines]
     shown: Record = {"due": draft.due.isoformat(), "total": draft.total, "lines": lines}
     if draft.period is not None:
@@ -34,13 +42,6 @@ def upcoming(site: Site, agreement: Record) -> Record:
     if isinstance(now, Draft):
         return {**shown, "is_due": True, "due_lines": len(now.lines), "due_total": now.total}
     return {**shown, "is_due": False, "refused": now.reason}
-
-
-def _invoice(site: Site, invoice: Record) -> Record:
-    period = site.find("agreementInvoices", invoice["id"]) or {}
-    lines = [_kept(line) for line in ledger.lines_of_invoice(site, invoice["id"])]
-    dates: Record = {name: period[name][:10] for name in ("first", "last") if name in period}
-    return {**{name: invoice[name] for name in HEAD if name in invoice}, **dates, "lines": lines}
 
 
 def _kept(line: Record) -> Record:

@@ -214,23 +214,26 @@ def _fold(value: Any) -> Any:
 
 @lru_cache(maxsize=512)
 def _pattern(like: str) -> re.Pattern[str]:
-    out, at = [], 0
+    between, at = [""], 0  # what stands between the wildcards
     while at < len(like):
         char = like[at]
         end = like.find("]", at + 2) if char == "[" else -1
         if end > 0:
             body = like[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
-            out.append(f"[{body}]")
+            between[-1] += f"[{body}]"
             at = end
         elif char in "%*":
-            out.append(".*")
+            between.append("")
         elif char == "_":
-            out.append(".")
+            between[-1] += "."
         else:
-            out.append(re.escape(char))
+            between[-1] += re.escape(char)
         at += 1
+    first, *middle = between
+    # The first place where a part fits is as good as any later one; trying all would take years for ten wildcards.
+    found = first + "".join(f"(?>.*?{part})" for part in middle[:-1]) + "".join(f".*{part}" for part in middle[-1:])
     try:
-        return re.compile("".join(out), re.DOTALL)
+        return re.compile(found, re.DOTALL)
     except re.error:
         raise bad_condition(f"'{like}' is not a pattern.") from None
 

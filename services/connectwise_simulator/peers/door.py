@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from connectwise_simulator.peers.wire import abort
 
 BACKLOG = 1024
+LAST_PORT = 65535
 TRY_AGAIN = 0.001  # seconds; the loop closes a server's sockets a little later than it is asked to
 
 MakeProtocol = Callable[[], asyncio.Protocol]
@@ -168,6 +169,8 @@ class _Swallow(asyncio.Protocol):
 
 
 def _bound(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= LAST_PORT:  # the resolver would take the rest of a division for it
+        raise OverflowError
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     made = socket.socket(family, kind, protocol)
     try:

@@ -23,17 +23,22 @@ class SharedList:
     member: str
     rows: str
 
+    @property
+    def has_own_items(self) -> bool:
+        """Whether an item is its row; otherwise it is the type that the row names."""
+        return self.rows == "communications"
+
     def values(self, item: Record) -> Record:
         """What an item says of its row."""
-        return communication(item) if self.rows == "communications" else {"type": item}
+        return communication(item) if self.has_own_items else {"type": item}
 
     def item(self, row: Record) -> Record:
         """A row as the list shows it."""
-        return {k: v for k, v in row.items() if k in _ITEM and k != "_info"} if "value" in row else row["type"]
+        return {k: v for k, v in row.items() if k in _ITEM and k != "_info"} if self.has_own_items else row["type"]
 
     def means(self, item: Record, row: Record) -> bool:
         """Whether an item of a written list is this row: by its id, a type by the type's."""
-        return bool(item.get("id") == (row if "value" in row else row["type"])["id"])
+        return bool(item.get("id") == (row if self.has_own_items else row["type"])["id"])
 
 
 LISTS = (

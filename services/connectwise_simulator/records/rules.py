@@ -15,6 +15,8 @@ from connectwise_simulator.roles import Role
 from connectwise_simulator.schema import Kind, Record
 from connectwise_simulator.site import Actor, Site, reference
 
+_RANGES = {("billingTerms", "dueDays"): range(1001), ("currencies", "numberOfDecimals"): range(7)}
+
 Filler = Callable[[Site, Record], Record]
 Judge = Callable[[Site, Record, Record | None], list[FieldError]]
 
@@ -48,6 +50,7 @@ def store(site: Site, actor: Actor, table: str, record: Record, before: Record |
         record |= agreements.rescheduled(site, record, before)
     found = [*rules.problems(site, record, before), *_taken(site, table, record, before)]
     found += [*custom_fields.problems(site, table, record, before), *companies.closed(site, record)]
+    found += _beyond(table, record)
     if found:
         raise invalid(spec.model.resource, *found)
     record |= custom_fields.shown(site, table, record)
@@ -168,6 +171,15 @@ def _taken(site: Site, table: str, record: Record, before: Record | None) -> lis
         FieldError("ObjectExists", f"A matching {model.resource} already exists", name)
         for name in changed
         if any(other["id"] != record.get("id") for other in site.tables[table].named(name, str(record.get(name, ""))))
+    ]
+
+
+def _beyond(table: str, record: Record) -> list[FieldError]:
+    """Numbers that no invoice could be made with [assumed]."""
+    return [
+        FieldError("InvalidField", f"{name} must be between {allowed[0]} and {allowed[-1]}.", name)
+        for (named, name), allowed in _RANGES.items()
+        if named == table and record.get(name, allowed[0]) not in allowed
     ]
 
 

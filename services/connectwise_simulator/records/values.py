@@ -6,25 +6,49 @@ them all. Values of the wrong kind get the 500 the contract reports.
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from connectwise_simulator.errors import FieldError, plain, unconvertible, unknown_member
 from connectwise_simulator.jsonwire import LARGEST_EXPONENT, loads
-from connectwise_simulator.schema import IDENTIFIED, Field, Kind, Model, Record, members_of
+from connectwise_simulator.schema import (
+    ANYTHING,
+    IDENTIFIED,
+    REFERENCES_INSIDE,
+    Field,
+    Kind,
+    Model,
+    Record,
+    members_of,
+)
 from connectwise_simulator.site import Site, reference
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _CONTROL = re.compile(r"\r\n|[\r\n\f\b]")  # "not supported" in bodies; shown as a space
-_MILLISECONDS = re.compile(r"\d\.\d")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:]+(?:Z|[+-][0-9:]+)?)?")  # whole seconds
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+_INT32 = 2**31
 _YEARS = range(1753, 9999)  # of a datetime of the peer's database, without the last: a period that begins in it ends
 
 
 def json_body(body: bytes) -> Any:
     """The body's JSON value, or the peer's refusal."""
     try:
-        return loads(body.decode("utf-8-sig"))
+        value = loads(body.decode("utf-8-sig"))
+        return _writable(value) if _SURROGATE.search(body) else value
     except (ValueError, RecursionError):
         raise plain(400, "ConnectWiseApi", "The request body is not valid JSON.") from None
+
+
+def _writable(value: Any) -> Any:
+    """The value with U+FFFD for halves of characters: JSON can escape them, UTF-8 cannot hold them."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_writable(item) for item in value]
+    if isinstance(value, dict):
+        return {_writable(name): _writable(item) for name, item in value.items()}
+    return value
 
 
 class Reading:
@@ -64,18 +88,17 @@ class Reading:
 
     def _integer(self, field: Field, value: Any) -> int:
         number = self._number(field, value)
-        if number != number.to_integral_value():
+        if number != number.to_integral_value() or not -_INT32 <= number < _INT32:
             raise unconvertible(value, "System.Int32", field.name)
         return int(number)
 
     def _number(self, field: Field, value: Any) -> Decimal:
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             raise unconvertible(value, "System.Double", field.name)
-        try:
-            number = Decimal(value)
-        except InvalidOperation:
-            raise unconvertible(value, "System.Double", field.name) from None
-        if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
+        if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+            raise unconvertible(value, "System.Double", field.name)
+        number = Decimal(value)
+        if abs(number.adjusted()) > LARGEST_EXPONENT:
             raise unconvertible(value, "System.Double", field.name)
         return number
 
@@ -100,7 +123,7 @@ class Reading:
     def _date(self, field: Field, value: Any) -> str | None:
         if not isinstance(value, str):
             raise unconvertible(value, "System.DateTime", field.name)
-        if not _MILLISECONDS.search(value):
+        if _DATE.fullmatch(value):
             try:
                 moment = datetime.fromisoformat(value)
                 if moment.tzinfo is not None:
@@ -159,9 +182,15 @@ class Reading:
         if not isinstance(value, dict):
             raise unconvertible(value, field.reference, field.name)
         allowed = members_of(field.reference)
-        for name in value:
+        for name, inner in value.items():
+            path = f"{field.name}.{name}"
             if name not in allowed:
-                raise unknown_member(field.reference, f"{field.name}.{name}", self._position(name))
+                raise unknown_member(field.reference, path, self._position(name))
+            if reference_inside := REFERENCES_INSIDE.get((field.reference, name)):
+                if inner is not None:
+                    self._members(Field(path, Kind.REFERENCE, reference=reference_inside), inner)
+            elif isinstance(inner, dict | list) and (field.reference, name) not in ANYTHING and name != "_info":
+                raise unconvertible(inner, field.reference, path)
 
     def _target(self, table: str, value: Record) -> Record | None:
         """By id; without one by identifier, then by name."""

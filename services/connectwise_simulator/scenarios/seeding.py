@@ -387,6 +387,8 @@ class _Seeding:
         if len(found) > 1 and company is not None:
             found = [one for one in found if one["company"]["id"] == company["id"]]
         if len(found) == 1:
+            if found[0].get("parentAgreement"):
+                self._note(at, f"'{name}' is a child itself and cannot be a parent")
             return found[0]
         if found:
             self._note(at, f"there are {len(found)} agreements '{name}': give the parent's id")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -147,3 +148,18 @@ def test_forward_only_pages_lose_nothing_that_was_there_throughout(
                 add()
     assert seen == sorted(set(seen))
     assert staying <= set(seen)
+
+
+def test_pattern_of_many_wildcards_is_looked_for_in_a_sensible_time() -> None:
+    """The whole simulator waits for a filter; trying every place for every part of this one would take years."""
+    test = record_test(COMPANY, f'name like "{"%a" * 20}%b"')
+    assert not test({"name": "a" * 60})
+    assert test({"name": "a" * 60 + "b"})
+
+
+@given(st.text(alphabet="ab%_", max_size=8), st.text(alphabet="ab", max_size=8))
+def test_pattern_finds_what_like_finds(like: str, name: str) -> None:
+    """2.5: any text for a per cent sign, any character for an underscore."""
+    plain = "".join({"%": ".*", "_": "."}.get(character, character) for character in like)
+    found = record_test(COMPANY, f'name like "{like}"')({"name": name})
+    assert found == (re.fullmatch(plain, name) is not None)

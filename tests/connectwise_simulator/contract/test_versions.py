@@ -6,11 +6,11 @@ ADDITIONS = "finance/agreements/1/additions"
 NEXT = "2026-04-01T00:00:00Z"
 
 
-def _accept(version: str) -> dict[str, str]:
-    return {"accept": f"application/vnd.connectwise.com+json; version={version}"}
+def _accept(version: str) -> dict[bytes, bytes]:
+    return {b"accept": f"application/vnd.connectwise.com+json; version={version}".encode("latin-1")}
 
 
-@pytest.mark.parametrize("version", ["0.0", "3.0.0", "2099.1", "nonsense"])
+@pytest.mark.parametrize("version", ["0.0", "3.0.0", "2099.1", "nonsense", "\u00b2025.1", "2025.\u00b9"])
 async def test_unsupported_version_is_refused_by_name(site: Site, version: str) -> None:
     """2.3: the message of an unsupported version; 3.0.0, the old default, is switched off."""
     answer = await site.get("system/info", headers=_accept(version))
@@ -64,6 +64,8 @@ async def test_unknown_member_of_a_reference_is_refused(site: Site) -> None:
     ("members", "value"),
     [
         ({"quantity": "many"}, '"many"'),
+        ({"quantity": "1_0"}, '"1_0"'),
+        ({"quantity": "\u0663"}, '"\\u0663"'),
         ({"product": 5}, "5"),
         ({"billCustomer": "Perhaps"}, '"Perhaps"'),
         ({"taxableFlag": 2}, "2"),

@@ -171,7 +171,10 @@ async def test_custom_fields_are_sent_as_the_complete_array(site_with: MakeSite)
     assert values["Two"] == "c"
 
 
-@pytest.mark.parametrize("date", ["2026-04-01T00:00:00.000Z", "2026-04-01T00:00:00.5Z", "tomorrow", "01/04/2026", ""])
+@pytest.mark.parametrize(
+    "date",
+    ["2026-04-01T00:00:00.000Z", "2026-04-01T00:00:00.5Z", "tomorrow", "01/04/2026", "2026-W14-3", "20260401", ""],
+)
 async def test_date_of_another_form_is_refused(site: Site, date: str) -> None:
     """2.5: milliseconds on write are refused by this message."""
     answer = await site.add(1, effectiveDate=date)
@@ -193,6 +196,34 @@ async def test_line_breaks_in_texts_become_spaces(site: Site, escape: str) -> No
     headers = {"content-type": "application/json"}
     answer = await site.post("finance/agreements/1/additions", content=body % (NEXT, escape), headers=headers)
     assert answer.json()["invoiceDescription"] == "a b"
+
+
+async def test_half_of_a_character_is_kept_as_the_sign_for_one(site: Site) -> None:
+    """2.6: what JSON can escape and UTF-8 cannot hold would make the record unreadable to everybody."""
+    body = '{"product":{"id":50},"billCustomer":"Billable","effectiveDate":"%s","invoiceDescription":"a\\ud800b"}'
+    answer = await site.post("finance/agreements/1/additions", content=body % NEXT)
+    assert answer.json()["invoiceDescription"] == "a\ufffdb"
+
+
+async def test_member_of_a_reference_is_one_value(site: Site) -> None:
+    """2.3: strict at every depth."""
+    answer = await site.add(1, effectiveDate=NEXT, product={"id": [50]})
+    assert answer.status_code == 500
+    assert "converting value [50] to type 'IvItemReference'. Path 'product.id'" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [{"type": 5, "value": "x"}, {"type": {"id": [2]}, "value": "x"}, {"type": {"id": 1}, "value": ["x"]}],
+)
+async def test_item_of_a_list_is_read_as_strictly_as_a_record(site: Site, item: dict[str, object]) -> None:
+    """2.3: a value of the wrong kind is refused, and nothing of it is kept for later calls to stumble over."""
+    body = {"firstName": "Wrong", "company": {"id": 10}, "communicationItems": [item]}
+    answer = await site.post("company/contacts", json=body)
+    assert answer.status_code == 500
+    assert answer.json()["message"].startswith("Error converting value")
+    found = await site.get("company/contacts", params={"childConditions": "communicationItems/type/id = 2"})
+    assert found.status_code == 200
 
 
 @pytest.mark.parametrize("number", ["0.000001", "17.1250", "123456789012.123456"])

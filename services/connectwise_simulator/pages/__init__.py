@@ -1,0 +1,1 @@
+"""Pages for people: look at sites, their invoices and what happened to them; turn clocks and order faults."""
