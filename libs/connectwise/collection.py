@@ -186,7 +186,7 @@ class WritableCollection(Collection[R], Generic[R, N, C]):
         `expected` is what the caller believes to stand there, such as `AdditionChange.of(addition)`: the record is read
         afresh, and nothing is sent unless it shows all of it. The API has no conditional writes, so a change made
         between that read and the patch is not seen. Replacing values twice is the same as once, so the call is
-        repeated unless `attempts=1`.
+        repeated unless `attempts=1` or something is expected: by the time of a repeat that read would be old.
 
         Raises:
             Drifted: the record is not as expected.
@@ -204,7 +204,7 @@ class WritableCollection(Collection[R], Generic[R, N, C]):
             "PATCH",
             path,
             operations,
-            attempts=attempts or self._calls.attempts,
+            attempts=attempts or (self._calls.attempts if expected is None else 1),
             admit_within=self._calls.left(admit_within, began),
         )
         record = self._read(answer.json, answer)

@@ -5,6 +5,7 @@ from httpkit.answer import Answer
 from httpkit.breaker import Breaker
 from httpkit.client import HttpClient
 from httpkit.clock import Clock, LoopClock
+from httpkit.connections import leaving
 from httpkit.errors import ApiError, FieldError, NotAdmitted
 from httpkit.limiter import Limiter
 from httpkit.outcome import Outcome, classify
@@ -28,4 +29,5 @@ __all__ = [
     "RetryPolicy",
     "check_address",
     "classify",
+    "leaving",
 ]

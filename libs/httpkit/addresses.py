@@ -1,7 +1,7 @@
 """Which addresses a tenant may make us call (R5): public https, nothing of our own network.
 
-The text is checked when it is entered, the resolved addresses are checked again at each connect: a name that is moved
-to an inner address afterwards (DNS rebinding) is refused there, before anything is sent.
+The text is checked when it is entered, the address itself again at each connect: a name that is moved to an inner
+address afterwards (DNS rebinding) is refused there, before anything is sent.
 """
 
 import re
@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 import idna
+from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
@@ -18,6 +19,8 @@ _LONGEST = 300
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _NAT64 = IPv6Network("64:ff9b::/96")
+# Where clouds answer their machines with keys and settings, beside the link-local addresses.
+_METADATA = frozenset(map(ip_address, ("168.63.129.16", "192.0.0.192", "100.100.100.200", "fd00:ec2::254")))
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -26,7 +29,7 @@ class AddressPolicy:
     """What is allowed beyond public https addresses.
 
     `allow_plain_loopback` is for the simulator on one's own machine; `allow_private` for on-premise sites on the
-    network this process runs in. Link-local addresses (cloud metadata) are never allowed.
+    network this process runs in. Link-local addresses and others of cloud metadata are never allowed.
     """
 
     allow_plain_loopback: bool = False
@@ -93,6 +96,18 @@ class GuardedResolver(AbstractResolver):
         await self._inner.close()
 
 
+def guarded_socket(policy: AddressPolicy, connecting_to: AddrInfoType) -> socket.socket:
+    """A socket to connect to an address; a literal one comes here without having been resolved.
+
+    Raises:
+        OSError: the policy does not allow the address (to aiohttp, as above).
+    """
+    family, kind, protocol, _, address = connecting_to
+    if _ip_refused(ip_address(str(address[0]).partition("%")[0]), policy, named=False):
+        raise OSError(None, f"{address[0]} may not be called")
+    return socket.socket(family, kind, protocol)
+
+
 def _split(text: str) -> SplitResult | Refused:
     """The parts of an address that has only scheme, host and port."""
     malformed = Refused("malformed", "This is not an address such as https://na.myconnectwise.net.")
@@ -152,10 +167,13 @@ def _ip_refused(ip: IPv4Address | IPv6Address, policy: AddressPolicy, *, named: 
         inner = ip.ipv4_mapped or ip.sixtofour or (IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None)
         if inner is not None:
             return _ip_refused(inner, policy, named=named)
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip in _METADATA:
         return True
     if ip.is_loopback:
         return named or not policy.allow_plain_loopback
+    # Reserved are, among others, the retired ways to write an IPv4 address inside an IPv6 one.
+    if ip.is_reserved or (isinstance(ip, IPv6Address) and ip.is_site_local):
+        return True
     return not ip.is_global and not (policy.allow_private and ip.is_private)
 
 

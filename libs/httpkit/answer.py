@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
@@ -10,6 +11,8 @@ from httpkit import exact_json
 from httpkit.exact_json import UnreadableJson
 
 __all__ = ["Answer", "UnreadableJson"]
+
+_LONGEST_WAIT = 3600.0  # a peer that says more is asked again all the same: nobody means years
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,15 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds of the Retry-After header; None when absent or not a number of seconds."""
+        """Seconds of the Retry-After header, an hour at most; None when absent or unreadable.
+
+        A date there counts from the answer's own: the peer's clock need not agree with ours.
+        """
         text = self.headers.get("retry-after", "").strip()
-        return float(text) if text.isascii() and text.isdigit() else None
+        if text.isascii() and text.isdigit():
+            return min(float(text), _LONGEST_WAIT)
+        try:
+            until, now = (parsedate_to_datetime(date) for date in (text, self.headers.get("date", "")))
+            return min(max((until - now).total_seconds(), 0.0), _LONGEST_WAIT)
+        except (ValueError, TypeError, OverflowError):  # no dates, or one without a zone
+            return None

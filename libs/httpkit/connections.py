@@ -1,22 +1,42 @@
 """The connections of a client: aiohttp's pool, with everything off that it would do on its own."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.connector import Connection
 from yarl import URL
 
-from httpkit.addresses import AddressPolicy, GuardedResolver
+from httpkit.addresses import AddressPolicy, GuardedResolver, guarded_socket
 from httpkit.answer import Answer
+from httpkit.outcome import Outcome
 
 _CONNECT_SECONDS = 10.0
 # Shorter than any server keeps idle connections (IIS: 120 s, common proxies: 60 s): a POST on a connection that the
 # peer is closing would be ambiguous.
 _KEEP_ALIVE_SECONDS = 15.0
+_READS = frozenset({"GET", "HEAD"})
+_may_leave: ContextVar[Callable[[], bool]] = ContextVar("may_leave", default=lambda: True)
+
+
+@contextmanager
+def leaving(may: Callable[[], bool]) -> Iterator[None]:
+    """What is written in this block leaves only where `may` still says so when its connection is there.
+
+    It is asked last, with nothing between it and the socket that is waited for: a process that was stopped while it
+    connected, and goes on long afterwards, would write otherwise.
+    """
+    before = _may_leave.set(may)
+    try:
+        yield
+    finally:
+        _may_leave.reset(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +114,7 @@ class Connections:
                 limit=self._most,
                 ssl=_tls(),
                 resolver=GuardedResolver(self._addresses),
+                socket_factory=partial(guarded_socket, self._addresses),
                 keepalive_timeout=_KEEP_ALIVE_SECONDS,
             ),
             headers=self._headers,
@@ -112,6 +133,12 @@ class BodyTooLarge(Exception):  # noqa: N818 - named by the fact
     """The peer sends more than we are ready to keep in memory."""
 
 
+class TooLate(Exception):  # noqa: N818 - named by the fact
+    """It has its connection, and may no longer leave; nothing was sent."""
+
+    outcome = Outcome.NOT_SENT
+
+
 class _QuietRequest(aiohttp.ClientRequest):
     """Goes out only on a connection where nothing has come in since the last answer.
 
@@ -121,7 +148,21 @@ class _QuietRequest(aiohttp.ClientRequest):
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         if conn.protocol is None or conn.protocol.should_close:
             raise aiohttp.ServerDisconnectedError("The connection holds bytes that answer no call.")
+        if self._is_too_late():
+            raise TooLate
         return await super().send(conn)
+
+    async def write_bytes(
+        self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
+    ) -> None:
+        """Head and body leave here, before Python 3.12 in a later round of the loop than `send`."""
+        if self._is_too_late() and conn.protocol is not None:
+            conn.protocol.set_exception(TooLate())
+            return
+        await super().write_bytes(writer, conn, content_length)
+
+    def _is_too_late(self) -> bool:
+        return self.method not in _READS and not _may_leave.get()()
 
 
 def _joined(headers: Mapping[str, str]) -> dict[str, str]:

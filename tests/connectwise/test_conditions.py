@@ -248,3 +248,15 @@ def test_there_is_no_list_of_values_in_rows_and_no_negation() -> None:
 )
 def test_filter_on_rows_and_order_are_written_in_the_grammar(condition: Any, text: str) -> None:
     assert condition.text == text
+
+
+@given(st.integers(0, 3_000_000), st.integers(0, 3))
+def test_fraction_of_a_second_selects_as_python_does(microseconds: int, second: int) -> None:
+    """The site keeps whole seconds and takes no fractions."""
+    midnight, name = datetime(2026, 3, 10, tzinfo=UTC), where.Agreement.last_updated
+    when, kept = midnight + timedelta(microseconds=microseconds), midnight + timedelta(seconds=second)
+    record = {"lastUpdated": f"2026-03-10T00:00:0{second}Z"}
+    assert Reader((name < when).text).read()(record) == (kept < when)
+    assert Reader((name <= when).text).read()(record) == (kept <= when)
+    assert Reader((name > when).text).read()(record) == (kept > when)
+    assert Reader((name >= when).text).read()(record) == (kept >= when)

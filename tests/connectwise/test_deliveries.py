@@ -59,6 +59,7 @@ def test_signature_is_over_the_bytes_as_they_came() -> None:
     assert not verify(raw, signed(raw), "another")
     assert not verify(raw, "", KEY)
     assert not verify(raw, "schlüssel", KEY)
+    assert not verify(raw, "\udcff", KEY)  # how servers hand over a byte of a header that is no UTF-8
 
 
 async def test_delivery_of_the_site_is_accepted_and_read() -> None:

@@ -34,6 +34,15 @@ async def test_drifted_record_is_not_written() -> None:
     assert (caught.value.outcome, caught.value.code, caught.value.request_id) == (Outcome.REJECTED, "drifted", "r-1")
 
 
+async def test_change_with_an_expectation_is_not_repeated() -> None:
+    """Somebody may have changed the record since it was read."""
+    async with connected(in_turn(reply(200, AS_EXPECTED), reply(500, {}), reply(200, AFTER))) as (psa, there):
+        with pytest.raises(ApiError) as caught:
+            await psa.additions(3).patch(77, AdditionChange(quantity=4), expected=AdditionChange(quantity=3))
+    assert caught.value.outcome is Outcome.AMBIGUOUS
+    assert [asked.method for asked in calls(there)] == ["GET", "PATCH"]
+
+
 async def test_record_that_cannot_be_read_is_not_written() -> None:
     for answer in (reply(404, {}), reply(200, {"id": 78, "quantity": 3})):
         async with connected(answer) as (psa, there):
@@ -74,6 +83,15 @@ async def test_edit_made_in_the_office_meanwhile_is_seen(rehearsal: Rehearsal) -
     with pytest.raises(Drifted, match="price"):
         await psa.catalog.patch(SEAT, CatalogItemChange(cost=1), expected=CatalogItemChange.of(item))
     assert rehearsal.asked("PATCH") == 0
+
+
+async def test_texts_that_people_typed_are_as_expected() -> None:
+    """Lines of their own and fields left empty, which we would write otherwise."""
+    item = {"id": 5, "description": "Seat", "customerDescription": "", "vendorSku": "", "integrationXRef": "a\r\nb\n"}
+    async with connected(in_turn(reply(200, item), reply(200, item), reply(200, {**item, "price": 2}))) as (psa, there):
+        expected = CatalogItemChange.of(await psa.catalog.get(5))
+        await psa.catalog.patch(5, CatalogItemChange(price=2), expected=expected)
+    assert [asked.method for asked in calls(there)] == ["GET", "GET", "PATCH"]
 
 
 async def test_whole_record_that_nobody_touched_is_as_expected(rehearsal: Rehearsal) -> None:

@@ -73,6 +73,11 @@ def test_public_https_address_is_normalised(text: str, url: str) -> None:
         ("https://[::ffff:10.0.0.5]", "private_address"),
         ("https://[64:ff9b::a00:5]", "private_address"),
         ("https://[2002:a00:5::1]", "private_address"),
+        ("https://[::10.0.0.5]", "private_address"),
+        ("https://[::ffff:0:10.0.0.5]", "private_address"),
+        ("https://[64:ff9b:1::a00:5]", "private_address"),
+        ("https://[fec0::1]", "private_address"),
+        ("https://168.63.129.16", "private_address"),
     ],
 )
 def test_other_addresses_are_refused_with_their_rule(text: str, expected: str) -> None:
@@ -91,7 +96,8 @@ def test_plain_http_stays_on_this_machine(text: str) -> None:
 
 def test_private_site_can_be_allowed_but_never_cloud_metadata() -> None:
     assert rule("https://10.0.0.5", ON_PREMISE) == "https://10.0.0.5"
-    assert rule("https://169.254.169.254", ON_PREMISE) == "private_address"
+    for metadata in ("169.254.169.254", "168.63.129.16", "192.0.0.192", "[fd00:ec2::254]", "[::ffff:169.254.169.254]"):
+        assert rule(f"https://{metadata}", ON_PREMISE) == "private_address"
     assert rule("https://127.0.0.1", ON_PREMISE) == "private_address"
 
 

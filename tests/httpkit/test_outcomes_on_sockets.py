@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from httpkit import Limiter, Outcome
+from httpkit import Limiter, Outcome, leaving
 from httpkit.connections import BodyTooLarge
 from tests.httpkit.caller import UNLIMITED, client, failure, talking_to
 from tests.httpkit.peer import Asked, Behaviour, bytes_then_close, dripped, peer, reply, reset, silence, written
@@ -31,6 +31,18 @@ async def test_refused_connection_is_not_sent() -> None:
     assert (error.outcome, error.code) == (Outcome.NOT_SENT, "connection_failed")
 
 
+@pytest.mark.parametrize("looks", [[False], [True, False]], ids=["when it is connected", "when its bytes are written"])
+async def test_a_write_that_may_no_longer_leave_is_not_sent(looks: list[bool]) -> None:
+    async with peer(reply(201, {})) as there, client(there.url) as http:
+        with leaving(lambda: looks.pop(0)):
+            error = await failure(http)
+            await http.request("GET", "/additions")
+        assert error.outcome is Outcome.NOT_SENT
+        assert [asked.method for asked in there.asked] == ["GET"]
+        await http.request("POST", "/additions", json={})
+        assert [asked.method for asked in there.asked] == ["GET", "POST"]
+
+
 async def test_unknown_name_is_not_sent() -> None:
     async with client("https://no-such-host.invalid") as http:
         assert (await failure(http)).outcome is Outcome.NOT_SENT
@@ -40,6 +52,17 @@ async def test_name_that_leads_into_a_private_network_is_not_sent() -> None:
     async with peer(reply()) as there, client(there.url.replace("127.0.0.1", "localhost"), addresses=None) as http:
         error = await failure(http)
     assert error.outcome is Outcome.NOT_SENT
+    assert there.connections == 0
+
+
+@pytest.mark.requirement("R5")
+async def test_address_of_a_private_network_is_not_sent() -> None:
+    """A literal is never resolved, so the guard of names does not see it."""
+    async with peer(reply()) as there:
+        for url in (there.url, there.url.replace("127.0.0.1", "[::ffff:127.0.0.1]")):
+            async with client(url, addresses=None) as http:
+                error = await failure(http)
+            assert error.outcome is Outcome.NOT_SENT
     assert there.connections == 0
 
 
@@ -244,6 +267,27 @@ async def test_throttled_answer_names_its_code_as_error_and_its_wait() -> None:
     async with talking_to(reply(429, body, headers={"retry-after": "30"})) as (_, http):
         error = await failure(http)
     assert (error.code, error.retry_after) == ("ConnectWiseAPI", 30.0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"date": "Tue, 10 Mar 2026 12:00:00 GMT", "retry-after": "Tue, 10 Mar 2026 12:02:00 GMT"}, 120.0),
+        ({"date": "Tue, 10 Mar 2026 12:00:00 GMT", "retry-after": "Tue, 10 Mar 2026 11:00:00 GMT"}, 0.0),
+        ({"date": "Tue, 10 Mar 2026 12:00:00 GMT", "retry-after": "Tue, 10 Mar 2099 12:00:00 GMT"}, 3600.0),
+        ({"retry-after": "9" * 400}, 3600.0),
+        ({"retry-after": "Tue, 10 Mar 2026 12:02:00 GMT"}, None),
+        ({"date": "today", "retry-after": "Tue, 10 Mar 2026 12:02:00 GMT"}, None),
+        ({"date": "Tue, 10 Mar 2026 12:00:00 GMT", "retry-after": "soon"}, None),
+        ({"date": "Tue, 10 Mar 2026 12:00:00 GMT", "retry-after": "\u00b2"}, None),
+    ],
+)
+async def test_wait_is_read_in_seconds_or_as_a_date_and_has_a_bound(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    """A date counts from the peer's own clock, whatever ours says."""
+    async with talking_to(reply(503, {}, headers=headers)) as (_, http):
+        assert (await failure(http)).retry_after == seconds
 
 
 async def test_decimals_travel_exactly() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Generic, TypeVar
 
@@ -142,9 +142,15 @@ class DateField(Field[date]):
 
 
 class TimeField(Field[datetime]):
-    """An instant; the site knows whole seconds only."""
+    """An instant. The site knows whole seconds only: a fraction is cut off where that finds the same records."""
 
     __slots__ = ()
+
+    def __lt__(self, value: datetime) -> Condition:
+        return super().__lt__(_whole_second_from(value))
+
+    def __ge__(self, value: datetime) -> Condition:
+        return super().__ge__(_whole_second_from(value))
 
     def literal(self, value: datetime) -> str:
         """The instant in UTC, in brackets."""
@@ -169,6 +175,10 @@ class TextField(Field[str]):
     def starts_with(self, text: str) -> Condition:
         """The text is at the start."""
         return Comparison(self.name, Operator.LIKE, _quoted(_pattern(self.name, text) + "%"))
+
+
+def _whole_second_from(value: datetime) -> datetime:
+    return value + timedelta(microseconds=-value.microsecond % 1_000_000)
 
 
 def _pattern(name: str, text: str) -> str:

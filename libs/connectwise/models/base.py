@@ -131,6 +131,8 @@ class Change(Draft):
 def _writable(value: Any) -> Any:
     """A value of a record as a draft takes it: a reference by its id, a custom field with what describes it."""
     match value:
+        case "":
+            return None
         case Reference():
             return {"id": value.id}
         case list():

@@ -100,8 +100,13 @@ def wire_value(value: Any) -> Any:
 
 
 def shows(record_value: Any, written: Any) -> bool:
-    """Whether a record's raw value is what was written; an absent value is null (contract 2.5)."""
+    """Whether a record's raw value is what was written; an absent value is null (contract 2.5), an empty text none.
+
+    People type texts of several lines, which we would write as one.
+    """
     match written:
+        case None | "":
+            return record_value is None or record_value == ""
         case dict():
             return isinstance(record_value, dict) and all(
                 shows(record_value.get(name), member) for name, member in written.items()
@@ -113,7 +118,9 @@ def shows(record_value: Any, written: Any) -> bool:
             return record_value[:_DATE_LENGTH] == written[:_DATE_LENGTH]
         case str() if isinstance(record_value, int | Decimal) and not isinstance(record_value, bool):
             return _NUMBER.fullmatch(written) is not None and Decimal(written) == record_value
-        case bool() | None:
+        case str() if isinstance(record_value, str):
+            return _one_line(record_value) == _one_line(written)
+        case bool():
             return record_value is written
         case _:
             return bool(record_value == written) and not isinstance(record_value, bool)
