@@ -12,10 +12,22 @@ from rich.console import Console
 from rich.table import Table
 
 from devstack.layout import CHECKOUT
-from tests.bench import calling, importing, pushing, recording, simulating
+from tests.bench import (
+    backlog,
+    calling,
+    delivering,
+    importing,
+    pushing,
+    recording,
+    scripting,
+    simulating,
+    waiting,
+)
 from tests.bench.ground import Figure, engines, machine
 
 console = Console()
+# `make bench ARGS=--million`: takeover of a million open operations, which takes minutes to make.
+MOST = "--million" in sys.argv[1:]
 
 
 async def figures() -> AsyncIterator[Figure]:
@@ -29,7 +41,11 @@ async def figures() -> AsyncIterator[Figure]:
                 ("calling", calling.measure()),  # first: memory is told by its peak
                 ("importing", importing.measure(running.postgres, folder)),
                 ("recording", recording.measure(running)),
-                ("pushing", pushing.measure(running.postgres, folder)),
+                ("pushing", pushing.measure(running.postgres)),
+                ("delivering", delivering.measure(running.postgres)),
+                ("scripting", scripting.measure(running.postgres)),
+                ("waiting", waiting.measure(running.postgres)),
+                ("backlog", backlog.measure(running.postgres, most=MOST)),
                 ("simulating", simulating.measure(folder)),
             ):
                 console.print(f"measuring {title} ...", style="dim")

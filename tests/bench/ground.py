@@ -13,11 +13,13 @@ from pathlib import Path
 from types import ModuleType
 
 from billing_intake.domain.nce import OPTIONAL, REQUIRED
+from connectwise import ConnectWise, Credentials
 from devstack.engines import Engines
 from devstack.engines.local import LocalEngines
 from devstack.passwords import DatabasePasswords
 from devstack.provision import provision_database
 from devstack.state import State
+from httpkit import AddressPolicy, Limiter
 from storage import Database
 from storage.migrations import migrate
 
@@ -57,6 +59,17 @@ def _cpuinfo() -> Sequence[str]:
 def median_and_spread(values: Sequence[float]) -> tuple[float, str]:
     """The middle of several runs, and how far they lie apart."""
     return statistics.median(values), f"{min(values):.3g} to {max(values):.3g} in {len(values)} runs"
+
+
+def connected(url: str, callers: int, calls_per_minute: int = 1_000_000) -> ConnectWise:
+    """Our client of a site on this machine, for so many calls at once."""
+    return ConnectWise(
+        url,
+        Credentials("bench", "bench", "bench", "bench"),
+        limiter=Limiter(calls_per_minute, concurrency=callers),
+        max_connections=callers,
+        addresses=AddressPolicy(allow_plain_loopback=True),
+    )
 
 
 @asynccontextmanager

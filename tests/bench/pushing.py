@@ -1,10 +1,9 @@
-"""200 lines over 4 agreements, at a peer that takes 50 ms: calls a line, and time against a bare loop."""
+"""Calls a line, by invoice_push as the simulator counts them, and calls a change of what is there."""
 
 import asyncio
 import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -13,7 +12,6 @@ import delivery
 import invoice_push
 import messaging
 import storage
-from connectwise import ConnectWise, Credentials, NewAddition, Ref
 from connectwise_simulator.scenarios.scenario import read_scenario
 from connectwise_simulator.scenarios.seeding import add_sites
 from connectwise_simulator.serve import serving
@@ -22,18 +20,19 @@ from contracts import topics
 from contracts.events import ConnectionChanged, PriceRule, ProgramChanged, SetupChecked
 from contracts.values import SiteId, TenantId
 from delivery import Delivery, Kind, NewOperation, Pace, enqueue, operation_key
-from httpkit import AddressPolicy, Limiter
 from invoice_push.additions import EFFECT, lane_of
 from invoice_push.domain.values import Draft, Expected
 from invoice_push.lines import draft_to_json
 from invoice_push.pusher import Additions
 from storage import Database
 from tenancy import PRIVATE_KEY, Keyring, Sites
-from tests.bench.ground import Figure, database
+from tests.bench import effects
+from tests.bench.ground import Figure, connected, database
+from tests.bench.peer import peer
+from tests.bench.worker import Counted, delivering
 
 LINES = 200
 AGREEMENTS = 4
-PEER_MS = 50
 TENANT = TenantId("bench")
 SITE = SiteId("connectwise:bench")
 NEXT = date(2026, 12, 1)
@@ -52,14 +51,18 @@ sites:
       - {{id: {n}, name: A{n}, company: One, type: Cloud Subscriptions, billing_cycle: Monthly, prorate: true,
          period_type: Future, bill_start: 2026-01-01, next_invoice_date: 2026-12-01, currency: USD}}
 '''
-        for n in range(1, 2 * AGREEMENTS + 1)
+        for n in range(1, AGREEMENTS + 1)
     )
 }
 """
 
 
-async def measure(admin: str, _folder: Path) -> list[Figure]:
-    """Calls a line as the simulator counts them, and our time beside a loop that only posts."""
+async def measure(admin: str) -> list[Figure]:
+    """Of creations and of changes."""
+    return [await _creations(admin), await _changes(admin)]
+
+
+async def _creations(admin: str) -> Figure:
     world = World()
     add_sites(world, read_scenario(SCENARIO, "bench"), "bench")
     async with (
@@ -67,27 +70,51 @@ async def measure(admin: str, _folder: Path) -> list[Figure]:
         httpx.AsyncClient(base_url=url) as control,
         database(admin, "bench_push", (storage, messaging, delivery, invoice_push)) as (db, _),
     ):
-        await control.post("/_simulator/latency", json={"ms": PEER_MS})
-        bare = await _bare_loop(url)
-        await control.delete("/_simulator/calls")
         keyring = Keyring("bench", {"bench": b"k" * 32})
         await _facts(db, url, keyring)
         sites = Sites(db, keyring, calls_per_minute=60_000, concurrency=20, allow_loopback=True)
-        ours = await _push(db, sites)
+        seconds = await _push(db, sites)
         await sites.aclose()
         calls = (await control.get("/_simulator/calls")).json()["total"]
-    return [
-        Figure(
-            "calls a line, 200 lines over 4 agreements", calls / LINES, 1.10, "calls", f"{calls} calls", at_most=True
-        ),
-        Figure(
-            "pushing / a bare loop of POSTs, 4 agreements side by side, 50 ms peer",
-            bare / ours,
-            0.5,
-            "x",
-            f"{ours:.1f} s beside {bare:.1f} s",
-        ),
-    ]
+    return Figure(
+        f"calls a creation, {LINES // AGREEMENTS} lines an agreement",
+        calls / LINES,
+        1.10,
+        "calls",
+        f"{calls} calls for {LINES} lines, {seconds:.1f} s",
+        at_most=True,
+    )
+
+
+async def _changes(admin: str) -> Figure:
+    """A change reads its record first, as the API has no conditional writes."""
+    async with (
+        peer() as other,
+        connected(other.url, AGREEMENTS) as site,
+        database(admin, "bench_change", (storage, messaging, delivery)) as (db, _),
+    ):
+        changes = []
+        for number in range(LINES):
+            agreement = number % AGREEMENTS + 1
+            made = await site.additions(agreement).create(effects.new_addition(str(number)))
+            changes.append(effects.change(TENANT, SITE, agreement, made.id))
+        before = await other.calls()
+        effect = Counted(effects.Additions(site))
+        async with delivering(db, effect, Pace()):
+            async with db.all_tenants() as tx:
+                await enqueue(tx, effects.EFFECT, changes)
+            await effect.ended(LINES)
+        calls = await other.calls() - before
+    if calls["PATCH"] != LINES:
+        raise AssertionError(f"{calls['PATCH']} changes instead of {LINES}")
+    return Figure(
+        f"calls a change, {LINES // AGREEMENTS} an agreement",
+        calls.total() / LINES,
+        2.10,
+        "calls",
+        f"{calls.total()} calls for {LINES} changes",
+        at_most=True,
+    )
 
 
 async def _push(db: Database, sites: Sites) -> float:
@@ -103,24 +130,6 @@ async def _push(db: Database, sites: Sites) -> float:
     stop.set()
     await worker
     return seconds
-
-
-async def _bare_loop(url: str) -> float:
-    limiter = Limiter(60_000, concurrency=20)
-    addresses = AddressPolicy(allow_plain_loopback=True)
-    async with ConnectWise(
-        url, Credentials("bench", "bench", "bench", "c"), limiter=limiter, addresses=addresses
-    ) as site:
-
-        async def one_agreement(agreement: int) -> None:
-            for _ in range(LINES // AGREEMENTS):
-                new = NewAddition(product=Ref(id=1), quantity=Decimal(1), effective_date=NEXT)
-                await site.additions(agreement + AGREEMENTS).create(new)
-
-        await site.system.info()
-        began = time.perf_counter()
-        await asyncio.gather(*(one_agreement(agreement) for agreement in range(1, AGREEMENTS + 1)))
-        return time.perf_counter() - began
 
 
 async def _confirmed(db: Database) -> int:
