@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -19,7 +21,7 @@ from delivery.points import Point, reached
 from delivery.quarantine import Quarantine
 from delivery.queue import Scope
 from delivery.transitions import NOT_FOUND, Abandoned, Answered, Next, Read, transition
-from httpkit import ApiError, Outcome
+from httpkit import ApiError, Outcome, leaving
 from storage import Database, Transaction, is_lost_connection
 
 log = structlog.get_logger()
@@ -120,13 +122,14 @@ class _Turn:
             where = lane.site_id, lane.tenant_id, lane.effect, lane.name
             waiting = self._quarantine.waiting(lane, now), self._lanes.paused_runs(lane.tenant_id)
             due = await tx.fetch(Operation, sql["turn"], *where, *waiting, self._jobs_only, self._pace.turn)
-            return due or await self._rest(tx, *where, *waiting)
+            return due or await self._rest(tx, now, *where, *waiting, self._jobs_only)
 
-    async def _rest(self, tx: Transaction, *which: object) -> Rest:
+    async def _rest(self, tx: Transaction, now: float, *which: object) -> Rest:
+        """`now` is when it was asked what waits: a quarantine that has ended since must not be slept through."""
         left = await tx.fetch_one(_Left, sql["rest"], *which)
         if left is None or not left.open:
             return Rest(empty=True)
-        waits = [LONGEST_REST, left.due_in, self._quarantine.ends_in(self._lane, boot_seconds())]
+        waits = [LONGEST_REST, left.due_in, self._quarantine.ends_in(self._lane, now)]
         if left.behind:
             waits.append(self._pace.tick)
         return Rest(min(seconds for seconds in waits if seconds is not None))
@@ -261,7 +264,8 @@ class _Turn:
         if leave_within <= 0:
             answer, request_id = Answered(Outcome.NOT_SENT, code="stale_claim"), ""
         else:
-            answer, request_id = await self._ask(replace(operation, leave_within=leave_within))
+            may = partial(_is_before, claim.committed_at + self._pace.validity)
+            answer, request_id = await self._ask(replace(operation, leave_within=leave_within), may)
         after = transition(State.IN_FLIGHT, operation.kind, answer)
         attempted = Attempted(
             outcome=answer.outcome,
@@ -292,13 +296,14 @@ class _Turn:
         await self._storing[-1]
         return await self._claim(replace(operation, state=State.PENDING))
 
-    async def _ask(self, operation: Operation) -> tuple[Answered, str]:
+    async def _ask(self, operation: Operation, may_leave: Callable[[], bool]) -> tuple[Answered, str]:
         # The quarantine counts on the deadline; a job is safe to repeat and may be a full read.
-        deadline = None if operation.kind is Kind.JOB else self._pace.deadline
+        is_job = operation.kind is Kind.JOB
         await reached(Point.BEFORE_SEND, operation)
         try:
-            async with asyncio.timeout(deadline):
-                sent = await self._effect.send(operation)
+            async with asyncio.timeout(None if is_job else self._pace.deadline):
+                with nullcontext() if is_job else leaving(may_leave):
+                    sent = await self._effect.send(operation)
         except ApiError as error:
             return _answered(error, operation), error.request_id or ""
         except TimeoutError:
@@ -309,6 +314,10 @@ class _Turn:
         finally:
             await reached(Point.AFTER_BYTES_SENT, operation)
         return Answered(Outcome.OK, status=sent.status, remote_id=sent.remote_id, note=sent.note), sent.request_id
+
+
+def _is_before(instant: float) -> bool:
+    return boot_seconds() < instant
 
 
 async def _is_claimed(claiming: Stored) -> bool:

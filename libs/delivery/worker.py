@@ -11,7 +11,7 @@ from contracts.values import SiteId, TenantId
 from delivery import metrics, queue
 from delivery.clock import boot_seconds
 from delivery.effect import Effect, Lane, Recovers
-from delivery.lanes import Lanes
+from delivery.lanes import Lanes, Rest
 from delivery.ledger import Ledger, LostSiteError, sql
 from delivery.measuring import measuring
 from delivery.ownership import Installed, Ownership, Site
@@ -34,7 +34,8 @@ SessionBegun = Callable[[Transaction], Awaitable[object]]
 class Delivery:
     """Sends what is queued for its effects, exactly once; one process a site, by a lock that dies with its session.
 
-    `begun` is done on each new owner session before anything is taken: to recognise a restored database.
+    `begun` is done on each new owner session before anything is taken, and again whenever it looks for work: to
+    recognise a restored database.
     """
 
     def __init__(self, db: Database, *effects: Effect, pace: Pace, begun: SessionBegun | None = None) -> None:
@@ -56,7 +57,7 @@ class Delivery:
                     if self._begun is not None:
                         async with session.transaction() as tx:
                             await self._begun(tx)
-                    await _Owner(self._db, session, self._effects, self._pace, self._bell, stop).run()
+                    await _Owner(self._db, session, self._effects, self._pace, self._bell, stop, self._begun).run()
                 finally:
                     await session.close()
             except* Exception as group:
@@ -114,12 +115,14 @@ class _Owner:
         pace: Pace,
         bell: _Bell,
         stop: asyncio.Event,
+        begun: SessionBegun | None,
     ) -> None:
         self._db = db
         self._effects = effects
         self._pace = pace
         self._bell = bell
         self._stop = stop
+        self._begun = begun
         self._session = session
         self._ledger = Ledger(session, effects)
         self._quarantine = Quarantine(pace.quarantine)
@@ -175,6 +178,8 @@ class _Owner:
         """Which sites have work and are ours, which lanes they have, what is paused and what must wait."""
         effects = list(self._effects)
         async with self._db.all_tenants() as tx:
+            if self._begun is not None:
+                await self._begun(tx)
             sites = await tx.fetch(Site, sql["sites_with_work"], effects)
             replicas = int(await tx.value(sql["replicas"]))
             installed = await tx.fetch_one(Installed, sql["installation"]) or Installed()
@@ -228,7 +233,10 @@ class _Owner:
 
     async def _turn(self, lane: Lane) -> None:
         effect, epoch = self._effects[lane.effect], self._owned.epoch(lane.site_id)
-        rest = await take_turn(self._grounds, effect, lane, epoch, jobs_only=lane.site_id in self._recovering)
+        jobs_only = lane.site_id in self._recovering
+        rest = await take_turn(self._grounds, effect, lane, epoch, jobs_only=jobs_only)
+        if jobs_only and lane.site_id not in self._recovering:
+            rest = Rest()  # what it was to wait for is over, and woke only those that were resting already
         self._lanes.ended(lane, rest, boot_seconds())
         self._bell.stir()
 

@@ -32,27 +32,39 @@ class Installation:
 
 
 class Watch:
-    """One process's view of the database it works on; look whenever a session begins."""
+    """One process's view of the database it works on; look whenever a session begins, and as long as it works."""
 
     def __init__(self, installation_id: str) -> None:
         self._id = installation_id
         self._written = 0
 
     async def look(self, tx: Transaction) -> Installation:
-        """Recognise the database, count a restore if it is one, and say what it is now."""
+        """Recognise the database, count a restore if it is one, and say what it is now; writes only what is news.
+
+        The log is compared with the last look, so what was written since the copy that came back must have been seen.
+        """
         here = await tx.fetch_one(_Here, sql["here"])
         assert here is not None  # noqa: S101 (a select without from has one row)
+        known = await tx.fetch_one(Installation, sql["installation"])
+        if known is None or self._went_back(known, here) or known.foreign_to != self._foreign_to(known):
+            known = await self._recognise(tx, here)
+        self._written = here.written
+        return known
+
+    async def _recognise(self, tx: Transaction, here: "_Here") -> Installation:
         await tx.execute(sql["introduce"], self._id, here.system_identifier, here.timeline)
         await tx.execute(sql["lock"])
         known = await read(tx)
         if because := self._went_back(known, here):
             await restored(tx, because)
-        self._written = here.written
-        foreign_to = "" if known.id == self._id else self._id
+        foreign_to = self._foreign_to(known)
         if foreign_to and not known.foreign_to:
             log.error("installation.foreign", database_of=known.id, configured=self._id)
         await tx.execute(sql["recognised"], here.system_identifier, here.timeline, foreign_to)
         return await read(tx)
+
+    def _foreign_to(self, known: Installation) -> str:
+        return "" if known.id == self._id else self._id
 
     def _went_back(self, known: Installation, here: "_Here") -> str:
         if known.system_identifier != here.system_identifier:

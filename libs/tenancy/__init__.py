@@ -2,10 +2,11 @@
 
 from tenancy.facts import COPIES, closed, connection, program, setup
 from tenancy.secrets import Keyring, UnsealError
-from tenancy.sites import PRIVATE_KEY, NotConnectedError, Sites
+from tenancy.sites import LATELY, PRIVATE_KEY, NotConnectedError, Sites
 
 __all__ = [
     "COPIES",
+    "LATELY",
     "PRIVATE_KEY",
     "Keyring",
     "NotConnectedError",

@@ -1,11 +1,12 @@
 """Open ConnectWise clients, one a tenant, with the limiter that all callers of its site in this process share."""
 
+import time
 from dataclasses import dataclass
 
 from connectwise import ConnectWise, Credentials
 from contracts.events import ConnectionChanged
 from contracts.values import SiteId, TenantId
-from httpkit import AddressPolicy, Limiter
+from httpkit import AddressPolicy, Limiter, RetryPolicy
 from storage import Database
 from tenancy.facts import connection
 from tenancy.secrets import Keyring
@@ -13,18 +14,27 @@ from tenancy.secrets import Keyring
 PRIVATE_KEY = "private_key"
 
 
+LATELY = 1.0
+"""For `open`: seconds for which a connection may be taken for what it was, so that not each of many calls in a row
+looks it up."""
+
+
 class NotConnectedError(Exception):
-    """A tenant without a ConnectWise connection."""
+    """A tenant without a connection to the ConnectWise site that is meant."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
     fact: ConnectionChanged
     client: ConnectWise
+    looked_at: float
 
 
 class Sites:
-    """Clients by tenant. A changed connection (a new key) makes a new client; the site's limiter outlives it."""
+    """Clients by tenant. A changed connection (a new key) makes a new client; the site's limiter outlives it.
+
+    What is meant for one site never goes to another, to which the tenant has been connected since.
+    """
 
     def __init__(
         self,
@@ -33,6 +43,7 @@ class Sites:
         *,
         calls_per_minute: int,
         deadline: float = 30.0,
+        retry: RetryPolicy | None = None,
         concurrency: int = 10,
         allow_loopback: bool = False,
     ) -> None:
@@ -40,26 +51,42 @@ class Sites:
         self._keyring = keyring
         self._calls_per_minute = calls_per_minute
         self._deadline = deadline
+        self._retry = retry
         self._concurrency = concurrency
         self._addresses = AddressPolicy(allow_plain_loopback=allow_loopback)
         self._open: dict[TenantId, _Open] = {}
         self._retired: list[ConnectWise] = []
         self._limiters: dict[SiteId, Limiter] = {}
 
-    async def open(self, tenant_id: TenantId) -> ConnectWise:
-        """The tenant's client; NotConnectedError without a connection, AddressRefused or UnsealError for a bad one."""
+    async def open(self, tenant_id: TenantId, site_id: SiteId, *, within: float = 0.0) -> ConnectWise:
+        """The tenant's client for a site, by its connection as it is, or was found `within` so many seconds.
+
+        Raises:
+            NotConnectedError: the tenant has no connection, or one to another site.
+            AddressRefused, UnsealError: for a bad one.
+        """
+        known = self._open.get(tenant_id)
+        if known is None or time.monotonic() - known.looked_at >= within:
+            known = await self._look(tenant_id)
+        if known.fact.site_id != site_id:
+            raise NotConnectedError(f"tenant {tenant_id} is connected to {known.fact.site_id} and not to {site_id}")
+        return known.client
+
+    async def _look(self, tenant_id: TenantId) -> _Open:
+        looked_at = time.monotonic()
         async with self._db.transaction([tenant_id]) as tx:
             fact = await connection(tx, tenant_id)
         if fact is None:
             raise NotConnectedError(f"tenant {tenant_id} has no ConnectWise connection")
         known = self._open.get(tenant_id)
         if known is not None and known.fact == fact:
-            return known.client
-        client = self.client(tenant_id, fact)
-        self._open[tenant_id] = _Open(fact, client)
-        if known is not None:
-            self._retired.append(known.client)  # not closed here: a call of another lane may be in hand
-        return client
+            client = known.client
+        else:
+            client = self.client(tenant_id, fact)
+            if known is not None:
+                self._retired.append(known.client)  # not closed here: a call of another lane may be in hand
+        found = self._open[tenant_id] = _Open(fact, client, looked_at)
+        return found
 
     def client(self, tenant_id: TenantId, fact: ConnectionChanged) -> ConnectWise:
         """A client for a connection as its fact describes it."""
@@ -79,6 +106,7 @@ class Sites:
             credentials,
             limiter=limiter,
             deadline=self._deadline,
+            retry=self._retry,
             max_connections=self._concurrency,
             addresses=self._addresses,
         )

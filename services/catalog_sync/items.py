@@ -28,7 +28,7 @@ from delivery import (
 )
 from messaging import Fact, outbox
 from storage import Database, Transaction
-from tenancy import Sites, closed, program
+from tenancy import LATELY, Sites, closed, program
 
 EFFECT = "catalog-items"
 FEATURE = "catalog"
@@ -87,7 +87,7 @@ class CatalogItems:
 
     async def find(self, lane: Lane, operations: Sequence[Operation]) -> Reading:
         """Which existing items stand for these products (C10); what several could stand for is a conflict."""
-        site = await self.sites.open(lane.tenant_id)
+        site = await self.sites.open(lane.tenant_id, lane.site_id)
         wanted = {operation.key: _wanted(operation, lane.site_id) for operation in operations}
         candidates = [
             _candidate(item) async for item in site.catalog.iterate(_condition([*wanted.values()]), fields=_FIELDS)
@@ -109,7 +109,7 @@ class CatalogItems:
 
     async def send(self, operation: Operation) -> Sent:
         """Create the item; people own all of it but price and cost afterwards (R60, R63)."""
-        site = await self.sites.open(operation.tenant_id)
+        site = await self.sites.open(operation.tenant_id, operation.site_id, within=LATELY)
         draft = Creation.of(operation).item
         new = NewCatalogItem(
             identifier=draft.identifier,

@@ -70,7 +70,7 @@ class SiteReads:
         if number is None:
             return Sent()
         try:
-            site = await self.sites.open(tenant_id)
+            site = await self.sites.open(tenant_id, operation.site_id)
             await self._companies(site, tenant_id, number)
             await self._agreements(site, tenant_id, number)
             # Only now: a list that broke off says nothing about what is gone.

@@ -1,9 +1,12 @@
 """An addition beside the draft it was written from."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from connectwise import Addition
+from delivery import OperationKey
 from invoice_push.domain.values import Draft
 
 EFFECT = "additions"
@@ -21,6 +24,8 @@ COMPARED = (
     "invoiceDescription",
 )
 _LANE = "agreement-"
+_KEY = re.compile(r"(addition/[^/]+/)(?:charge/(\d+)|(?:difference|reversal)-(\d+))")
+_LATER = 10
 
 
 def lane_of(agreement_id: int) -> str:
@@ -31,6 +36,21 @@ def lane_of(agreement_id: int) -> str:
 def agreement_of_lane(lane: str) -> int:
     """The agreement whose additions a lane is about."""
     return int(lane.removeprefix(_LANE))
+
+
+def later(key: OperationKey) -> Iterator[OperationKey]:
+    """The keys that the next tries of the same line, or its next corrections, would have.
+
+    Each is made only when the one before has ended. So one of them may be there before its predecessor only where the
+    database was restored: then it stands for what the predecessor was to do, or comes after it.
+    """
+    if (found := _KEY.fullmatch(key)) is None:
+        return
+    line, charged, corrected = found.groups()
+    number = int(charged or corrected)
+    for other in range(number + 1, number + 1 + _LATER):
+        for part in ("charge/",) if charged else ("difference-", "reversal-"):
+            yield OperationKey(f"{line}{part}{other}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The effect: additions on agreements, written exactly once, each as its draft says."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,18 +26,19 @@ from delivery import (
     Settled,
     State,
     enqueue,
+    marker,
     operation_key,
 )
 from httpkit import ApiError
 from invoice_push import corrections, reconciling, rights, store
-from invoice_push.additions import COMPARED, EFFECT, difference, lane_of
+from invoice_push.additions import COMPARED, EFFECT, difference, lane_of, later
 from invoice_push.corrections import Correction
 from invoice_push.domain.values import Draft, Expected, Reason
 from invoice_push.lines import Line, draft_from_json
 from invoice_push.resolver import SIGNAL
 from messaging import Fact, outbox
 from storage import Database, Transaction
-from tenancy import Sites, closed, connection, program
+from tenancy import LATELY, Sites, closed, connection, program
 
 PAGE = 2_000
 
@@ -131,15 +133,17 @@ class Additions:
 
     async def find(self, lane: Lane, operations: Sequence[Operation]) -> Reading:
         """Our markers on the agreement, what they say there, and whether the agreement is as it was planned on."""
-        site = await self.sites.open(lane.tenant_id)
+        site = await self.sites.open(lane.tenant_id, lane.site_id)
         drafts = {op.key: draft_from_json(op.body) for op in operations if op.kind is not Kind.JOB}
         agreement_id = next(iter(drafts.values())).agreement_id
         by_marker: dict[str, list[Addition]] = defaultdict(list)
         with _needing("Finance > Agreements: Inquire"):
-            agreement = await site.agreements.get(agreement_id)
-            now = await _expected(site, agreement)
-            async for addition in site.additions(agreement_id).iterate(fields=COMPARED):
-                by_marker[addition.serial_number or ""].append(addition)
+            # Side by side: a line on an idle system waits for two round trips, this one and its own.
+            (agreement, now), additions = await asyncio.gather(
+                _agreement(site, agreement_id), site.additions(agreement_id).list(fields=COMPARED)
+            )
+        for addition in additions:
+            by_marker[addition.serial_number or ""].append(addition)
         hits = {
             op.key: [_hit(drafts[op.key], found) for found in by_marker.get(op.marker or "", ())]
             for op in operations
@@ -150,12 +154,17 @@ class Additions:
             for key, draft in drafts.items()
             if draft.expects != now
         }
+        conflicts: Mapping[OperationKey, str] = {
+            key: f"addition {there.id} is of a later try that this database has forgotten: is it there for this line?"
+            for key, found in hits.items()
+            if not found and (there := _later(lane.site_id, key, by_marker)) is not None
+        }
         shut = "" if agreement.agreement_status == "Active" else f"the agreement is {agreement.agreement_status}"
-        return Reading(hits, overtaken=overtaken, closed=shut)
+        return Reading(hits, conflicts, overtaken, shut)
 
     async def send(self, operation: Operation) -> Sent:
         """Create the addition; or, for a job, read agreements back."""
-        site = await self.sites.open(operation.tenant_id)
+        site = await self.sites.open(operation.tenant_id, operation.site_id, within=LATELY)
         if operation.kind is Kind.JOB:
             await self._read_back(site, operation)
             return Sent()
@@ -226,6 +235,12 @@ class Additions:
         tx.signal(SIGNAL)
 
 
+def _later(site_id: SiteId, key: OperationKey, by_marker: Mapping[str, Sequence[Addition]]) -> Addition | None:
+    """What a later try of the same line has written: known to the database, unless that went back in time."""
+    markers = (marker(site_id, other) for other in later(key))
+    return next((by_marker[one][0] for one in markers if by_marker.get(one)), None)
+
+
 @contextmanager
 def _needing(right: str) -> Iterator[None]:
     """Name the right that a 403 is about, as the screen of security roles does: ConnectWise's own words do not."""
@@ -242,6 +257,11 @@ def _needing(right: str) -> Iterator[None]:
 
 def _told(state: State) -> Any:
     return {State.CONFIRMED: "synced", State.CONFLICT: "conflict"}.get(state, "failed")
+
+
+async def _agreement(site: ConnectWise, agreement_id: int) -> tuple[Agreement, Expected]:
+    agreement = await site.agreements.get(agreement_id)
+    return agreement, await _expected(site, agreement)
 
 
 async def _expected(site: ConnectWise, agreement: Agreement) -> Expected:

@@ -24,6 +24,7 @@ from messaging import Consumer
 from storage import Database
 from tenancy import Sites
 from tests.factories import facts
+from tests.factories.grounds import SOON
 
 COPIED = (topics.CONNECTIONS, topics.PROGRAMS, topics.SETUP, topics.CUSTOMER_MAPPINGS)
 DEFAULTS = CatalogDefaults(category_id=1, subcategory_id=1, type_id=1, unit_id=1)
@@ -111,7 +112,7 @@ class House:
     @asynccontextmanager
     async def delivering(self) -> AsyncIterator[None]:
         """The site's owner at work."""
-        sites = Sites(self.db, facts.KEYRING, calls_per_minute=100_000, deadline=1.0, allow_loopback=True)
+        sites = Sites(self.db, facts.KEYRING, calls_per_minute=100_000, deadline=1.0, retry=SOON, allow_loopback=True)
         stop = asyncio.Event()
         worker = asyncio.ensure_future(Delivery(self.db, CatalogItems(self.db, sites), pace=FAST).run(stop))
         try:

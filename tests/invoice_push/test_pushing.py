@@ -5,11 +5,13 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from prometheus_client import REGISTRY
 
 from contracts import topics
-from contracts.values import ChargeKind, Currency, Motion, to_cents
+from contracts.values import ChargeKind, Currency, Motion, SiteId, to_cents
 from devstack.layout import CHECKOUT
 from invoice_push import store
+from invoice_push.additions import EFFECT
 from invoice_push.domain.proof import bridge, by_document
 from tests.billing_intake.desk import Desk as Intake
 from tests.factories import facts
@@ -67,6 +69,31 @@ async def test_the_example_file_is_recorded_as_it_was_told(desk: Desk, intake: I
     assert [(one.currency, one.cost_total) for one in documents] == [(one.currency, one.cost_total) for one in sealed]
     assert [bridge(one, sums[one.document_id]).unexplained for one in documents] == [0, 0]
     assert sum(one.lines for found in sums.values() for one in found) == sum(one.lines for one in sealed) == len(told)
+
+
+async def test_what_was_queued_for_one_site_is_never_sent_to_another(desk: Desk) -> None:
+    await desk.billed(facts.billed())
+    await desk.approved()
+    there = (SiteId("site-elsewhere"), desk.site.url, desk.site.company)
+    elsewhere = facts.connection(desk.tenant, *there, connection_id="connection-2")
+    gone = elsewhere.model_copy(update={"removed": True, "private_key": None})
+    ours = facts.connection(desk.tenant, desk.site.site_id, *there[1:])
+    await desk.tell(topics.CONNECTIONS, ("connection-1", gone), ("connection-2", elsewhere))
+    async with desk.delivering():
+        before = void_turns()
+
+        async def was_tried() -> bool:
+            return void_turns() > before
+
+        await until(was_tried)
+        assert desk.site.written() == []
+        await desk.tell(topics.CONNECTIONS, ("connection-2", gone), ("connection-1", ours))
+        await until(desk.is_settled)
+    assert len(desk.site.written()) == 1
+
+
+def void_turns() -> float:
+    return REGISTRY.get_sample_value("delivery_turns_void_total", {"effect": EFFECT, "why": "defect"}) or 0.0
 
 
 @pytest.mark.requirement("R103")

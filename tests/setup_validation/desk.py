@@ -25,7 +25,7 @@ from setup_validation.store import Kept
 from storage import Database
 from tenancy import Sites
 from tests.factories import facts
-from tests.factories.grounds import until
+from tests.factories.grounds import SOON, until
 
 PACE = Pace(validity=5.0, deadline=5.0, late_apply=0.1, list_lag=0.0, tick=0.02, void_wait=0.05, defect_wait=0.1)
 PATIENCE = 30.0
@@ -111,7 +111,7 @@ class Desk:
     @asynccontextmanager
     async def delivering(self) -> AsyncIterator[None]:
         """The service's worker, with clients of its own."""
-        sites = Sites(self.db, facts.KEYRING, calls_per_minute=100_000, deadline=2.0, allow_loopback=True)
+        sites = Sites(self.db, facts.KEYRING, calls_per_minute=100_000, deadline=2.0, retry=SOON, allow_loopback=True)
         stop = asyncio.Event()
         running = asyncio.create_task(Delivery(self.db, SetupChecks(self.db, sites), pace=PACE).run(stop))
         try:

@@ -124,16 +124,17 @@ limit $8
 
 -- name: rest
 -- Of a lane with nothing to do now: whether it has anything at all, in how many seconds the first is due by itself, and
--- whether one that is due waits for another lane's operation of the same target. Asked once, when its turn finds
--- nothing.
+-- whether one is due that no earlier one of this lane holds up: it waits for another lane's operation of the same
+-- target, or did until a moment ago, as this statement sees more than the one that looked for a turn. Asked once, when
+-- its turn finds nothing.
 select count(*) > 0 as open,
   extract(epoch from min(not_before) filter (where not_before > now()) - now())::float8 as due_in,
   coalesce(bool_or(
-    not_before <= now() and seq <> all($5::bigint[]) and run_id <> all($6::text[])
-    and exists (
+    not_before <= now() and seq <> all($5::bigint[]) and run_id <> all($6::text[]) and (kind = 'job' or not $7)
+    and not exists (
       select from operation as earlier
       where earlier.tenant_id = operation.tenant_id and earlier.effect = operation.effect
-        and earlier.target = operation.target and earlier.seq < operation.seq and earlier.lane <> operation.lane
+        and earlier.target = operation.target and earlier.seq < operation.seq and earlier.lane = operation.lane
         and earlier.state in ('pending', 'in_flight', 'ambiguous'))), false) as behind
 from operation
 where site_id = $1 and tenant_id = $2 and effect = $3 and lane = $4 and state in ('pending', 'in_flight', 'ambiguous')
