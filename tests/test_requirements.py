@@ -74,6 +74,17 @@ def test_outcomes_are_recorded_for_tests_with_requirements(project: pytest.Pytes
     }
 
 
+def test_workers_of_one_run_write_one_record(project: pytest.Pytester) -> None:
+    one = "import pytest\n@pytest.mark.requirement('R1')\ndef test_one(): pass\n"
+    two = "import pytest\n@pytest.mark.requirement('B2')\ndef test_two(): assert False\n"
+    gone = "@pytest.mark.requirement('B2')\ndef test_gone(): pass\n"
+    project.makepyfile(test_a=one + gone, test_b=two)
+    run(project)
+    project.makepyfile(test_a=one)
+    run(project, "-n", "2", "--dist", "loadfile")
+    assert record(project) == {"test_one": (["R1"], "passed"), "test_two": (["B2"], "failed")}
+
+
 def test_partial_run_keeps_what_other_tests_showed(project: pytest.Pytester) -> None:
     one = "import pytest\n@pytest.mark.requirement('R1')\ndef test_one(): assert {}\n"
     two = "@pytest.mark.requirement('B2')\ndef test_two(): pass\n"

@@ -19,7 +19,7 @@ from devstack.stack import Stack
 from devstack.topics import Difference, provide_topics
 from devstack.waiting import until
 
-TARGETS = "setup demo test up down logs status lint types fmt lock topics migrate requirements bench"
+TARGETS = "setup demo test coverage up down logs status lint types fmt lock topics migrate requirements bench"
 
 SERVICE = """
 import argparse, json, os, signal, sys

@@ -1,6 +1,6 @@
 """What was asked of the API and what the simulator answered in this run: one exchange of each shape.
 
-Nothing is judged while tests run; `test_conformance.py` does that at the end.
+Nothing is judged while tests run; `plugin.py` does that at the end.
 """
 
 import json

@@ -1,33 +1,35 @@
 """Ties tests to `docs/requirements.md`: refuses unknown ids, records outcomes for `make requirements`.
 
-Registered by tests/conftest.py. Ids travel as user properties of the reports, so they also arrive from xdist workers.
+Registered by tests/conftest.py. Workers of xdist leave the writing to the run's own process: ids travel to it as user
+properties of the reports, the names of the tests that exist in what a worker hands over at its end.
 """
 
 import fcntl
 import json
 from collections.abc import Container, Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.requirements_report import DOCUMENT, RECORD, entries, recorded
 
 _PROPERTY = "requirement"
+_COLLECTED = "collected"
 
 
 class Recorder:
     """Collects what one session's tests showed and merges it into the record."""
 
-    def __init__(self, root: Path, *, writes: bool) -> None:
-        self._root = root
-        self._writes = writes
+    def __init__(self, config: pytest.Config) -> None:
+        self._root = config.rootpath
+        self._handed_over: dict[str, object] | None = getattr(config, "workeroutput", None)
         self._ids: dict[str, list[str]] = {}
         self._phases: dict[str, list[str]] = {}
         self._collected: set[str] = set()
-        self._files_are_complete = False
+        self._files_are_complete = not config.getoption("lf", False) and not any("::" in arg for arg in config.args)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Refuse unknown ids; note what exists before -k and -m take their part away."""
         known = {name for name, _ in entries(self._root / DOCUMENT)}
         problems = [problem for item in items for problem in _problems(item, known)]
@@ -36,7 +38,11 @@ class Recorder:
         for item in items:
             item.user_properties.extend((_PROPERTY, name) for name in _ids(item))
         self._collected = {item.nodeid for item in items}
-        self._files_are_complete = not config.getoption("lf", False) and not any("::" in arg for arg in config.args)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take what a worker hands over; one that crashed hands over nothing."""
+        self._collected.update(getattr(node, "workeroutput", {}).get(_COLLECTED, ()))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note the outcome of a phase (setup, call, teardown)."""
@@ -45,8 +51,11 @@ class Recorder:
 
     def pytest_sessionfinish(self) -> None:
         """Replace what earlier runs said of the tests that ran now; keep the rest."""
+        if self._handed_over is not None:
+            self._handed_over[_COLLECTED] = sorted(self._collected)
+            return
         outcomes = {nodeid: outcome for nodeid, phases in self._phases.items() if (outcome := _outcome(phases))}
-        if not (outcomes and self._writes):
+        if not outcomes:
             return
         path = self._root / RECORD
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,11 +78,9 @@ class Recorder:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker and the session's recorder; an xdist worker leaves the writing to its parent."""
+    """Register the marker and the session's recorder."""
     config.addinivalue_line("markers", "requirement(*ids): the requirements (R, C or B) that this test shows")
-    config.pluginmanager.register(
-        Recorder(config.rootpath, writes=not hasattr(config, "workerinput")), "requirements-recorder"
-    )
+    config.pluginmanager.register(Recorder(config), "requirements-recorder")
 
 
 def _ids(item: pytest.Item) -> Iterator[object]:

@@ -79,7 +79,7 @@ async def test_a_data_error_is_the_callers(tiny: Tiny) -> None:
 @pytest.mark.parametrize(
     "claims",
     [
-        {"exp": int(time.time()) - 1},
+        pytest.param({"exp": int(time.time()) - 1}, id="expired"),  # a name that is the same in every worker
         {"exp": None},
         {"aud": "another-service"},
         {"aud": None},

@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from devstack import provision
-from storage.migrations import migrate
 from storage.queries import named_queries
+from tests.factories.grounds import migrated
 from tests.storage.components import CHECKOUT, LIBS_WITH_TABLES, components_for, packages_with, query_files
-from tests.storage.conftest import NewDatabase
 
 OWNING = packages_with("migrations")
 ASKING = packages_with("sql")
@@ -67,20 +66,20 @@ EXTENSIONS = "select extname from pg_extension where extname <> 'plpgsql'"
 ACROSS_TENANTS = {"dead_letter dead_letter_topic_partition_record_offset_key"}
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def owner(database: NewDatabase) -> AsyncIterator[Owner]:
-    """The owner's connection to a database with the package's tables and all libs'."""
-    opened: list[Any] = []
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def owner(pg: str) -> AsyncIterator[Owner]:
+    """The owner's connection to a database with the package's tables and all libs', made once for each package."""
+    opened: dict[str, Any] = {}
+    async with AsyncExitStack() as stack:
 
-    async def connect(package: str) -> Any:
-        urls: provision.Database = await database()
-        await migrate(urls.owner, components_for(package))
-        opened.append(await asyncpg.connect(urls.owner))
-        return opened[-1]
+        async def connect(package: str) -> Any:
+            if package not in opened:
+                made = await stack.enter_async_context(migrated(pg, package, *components_for(package)))
+                opened[package] = await asyncpg.connect(made.owner)
+                stack.push_async_callback(opened[package].close)
+            return opened[package]
 
-    yield connect
-    for connection in opened:
-        await connection.close()
+        yield connect
 
 
 def test_every_lib_with_tables_is_known() -> None:
@@ -136,6 +135,8 @@ async def test_every_named_query_is_accepted_by_the_schema(owner: Owner, package
 
 async def test_the_check_finds_what_it_is_for(owner: Owner) -> None:
     connection = await owner("messaging")
+    transaction = connection.transaction()  # rolled back: other tests read the same schema
+    await transaction.start()
     await connection.execute(
         "create table forgotten (tenant_id text not null, name text unique);"
         "create table open_table (tenant_id text not null); select tenant_table('open_table');"
@@ -144,3 +145,4 @@ async def test_the_check_finds_what_it_is_for(owner: Owner) -> None:
     assert [row[0] for row in await connection.fetch(UNGUARDED)] == ["forgotten", "open_table"]
     assert "forgotten forgotten_name_key" in [row[0] for row in await connection.fetch(MINGLED)]
     assert "forgotten" in [row[0] for row in await connection.fetch(UNGRANTED)]
+    await transaction.rollback()
