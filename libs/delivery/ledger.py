@@ -179,7 +179,10 @@ class Ledger:
         return set(await tx.column(sql["fence"], [site for site, _ in sites], [epoch for _, epoch in sites]))
 
     async def _together(self, tx: Transaction, entries: Sequence[_Entry]) -> _Stored:
-        """One statement for all of a kind."""
+        """One statement for all of a kind; the services' own tables and news last.
+
+        So operations are locked before anything of a service, as a service does that takes back what is pending.
+        """
         stored: _Stored = {}
         for act, store in (
             (_Act.RESULT, self._results),
@@ -189,6 +192,7 @@ class Ledger:
             if some := [entry for entry in entries if entry.act is act]:
                 attempts = {(row.tenant_id, row.key): row.attempts for row in await store(tx, some)}
                 stored |= {entry: attempts.get(entry.key) for entry in some}
+        await self._tell(tx, [entry for entry in entries if entry.act is _Act.RESULT and stored[entry] is not None])
         return stored
 
     async def _apart(self, tx: Transaction, entries: Sequence[_Entry]) -> _Stored:
@@ -227,17 +231,17 @@ class Ledger:
             [_storable(entry.after.message)[:2000] for entry in entries],
             [entry.after.wait for entry in entries],
         )
-        changed = {(row.tenant_id, row.key) for row in rows}
-        await self._tell(tx, [entry for entry in entries if entry.key in changed])
-        return rows
-
-    async def _tell(self, tx: Transaction, changed: Sequence[_Entry]) -> None:
-        """What goes with a result in its transaction: coverage, pauses, and the service's own tables and news."""
+        settled = {(row.tenant_id, row.key) for row in rows}
+        changed = [entry for entry in entries if entry.key in settled]
         if released := [entry for entry in changed if not entry.after.state.covers]:
             await tx.execute(sql["release"], *_keys(released))
         for entry in changed:
             if entry.after.pause:
                 await self._pause(tx, entry)
+        return rows
+
+    async def _tell(self, tx: Transaction, changed: Sequence[_Entry]) -> None:
+        """What goes with results that end something, in their transaction: the service's own tables and news."""
         ended: dict[str, list[tuple[Operation, Settled]]] = defaultdict(list)
         for entry in changed:
             after = entry.after

@@ -15,7 +15,7 @@ import uvloop
 from pydantic import ValidationError
 
 from messaging import Relay, Subscriptions, copies, restores, upkeep
-from servicekit import logs, tracing
+from servicekit import collector, logs, tracing
 from servicekit.edge import build_app
 from servicekit.service import Service
 from servicekit.settings import ServiceSettings
@@ -159,6 +159,7 @@ class _Process:
                 if await self._unless_stopped(self._consume()):
                     workers = [parts.create_task(worker.run(self.stop)) for worker in service.workers]
                     self._waiting_for = None
+                    collector.serve()
                     log.info("service.ready")
                 await self.stop.wait()
                 log.info("service.draining")

@@ -2,10 +2,12 @@
 
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 # A year outside is a typing error, and the calendar's own ends cannot be advanced.
 FIRST_DAY, LAST_DAY = date(1980, 1, 1), date(2199, 12, 31)
+DAYS_KEPT = 10_000  # read and written once each: the records of a site, however many, lie within some years
 
 
 class CalendarError(ValueError):
@@ -66,6 +68,7 @@ class Clock:
         return moment
 
 
+@lru_cache(DAYS_KEPT)
 def civil(day: date) -> str:
     """A civil date as the API carries it: midnight with a Z that means nothing."""
     return f"{day.isoformat()}T00:00:00Z"
@@ -80,6 +83,7 @@ def is_day(text: str) -> bool:
     return True
 
 
+@lru_cache(DAYS_KEPT)
 def day_of(text: str) -> date:
     """The civil date of a carried text."""
     return date.fromisoformat(text[:10])

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from devstack.layout import CHECKOUT
+from servicekit import collector
 from tests.bench import (
     backlog,
     calling,
@@ -57,6 +58,7 @@ async def main() -> int:
     """A table of the figures with the machine they are of."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    collector.serve()  # as the services do
     table = Table("figure", "measured", "to hold", "how", title=machine())
     missed = 0
     async for figure in figures():

@@ -12,6 +12,7 @@ import structlog
 
 from contracts.values import SiteId, TenantId
 from delivery import Delivery, Effect, Operation, Pace, Settled
+from servicekit import collector
 from storage import Database, Transaction
 from tests.bench.effects import Additions
 from tests.bench.ground import connected, memory_mib
@@ -81,6 +82,7 @@ async def apart(db_urls: tuple[str, str], url: str, operations: int) -> tuple[fl
 
 async def _main(app: str, all_tenants: str, url: str, operations: int) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    collector.serve()  # as the services do
     db = Database(app, all_tenants)
     await db.open()
     async with connected(url, Pace().lanes) as site:

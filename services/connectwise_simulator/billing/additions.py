@@ -34,7 +34,7 @@ def defaults(site: Site, record: Record) -> Record:
         "unitPrice": item.get("price", Decimal(0)),
         "unitCost": item.get("cost", Decimal(0)),
         "taxableFlag": item.get("taxableFlag", False),
-        "effectiveDate": civil(site.clock.today()),
+        "effectiveDate": civil(site.day),
         "sequenceNumber": Decimal(site.tables["additions"].number_of(record["agreementId"]) + 1),
     }
 
@@ -55,7 +55,7 @@ def computed(site: Site, record: Record) -> Record:
         "extCost": billed * cost,
         "margin": billed * price - billed * cost,
         "agreementStatus": agreement.get("agreementStatus"),
-        "additionStatus": _status(record, agreement, site.clock.today()),
+        "additionStatus": _status(record, agreement, site.day),
         "prorateCurrentPeriodFlag": False,
         "proratePrice": None,
         "prorateCost": None,

@@ -345,7 +345,7 @@ class _Seeding:
         defaults = {**flags(table), **rules.defaults(self._site, given)}
         record = {"id": given.get("id") or rows.next_id(), **defaults, **given}
         record |= rules.computed(self._site, record)
-        ordered = {name: record[name] for name in rows.model.fields if record.get(name) is not None}
+        ordered = {name: value for name in rows.model.fields if (value := record.get(name)) is not None}
         first = _stamp(entered) or self._begun
         last = _stamp(updated) or first
         ordered["_info"] = {"lastUpdated": last, "updatedBy": "setup", "dateEntered": first, "enteredBy": "setup"}
