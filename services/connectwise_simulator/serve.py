@@ -73,6 +73,7 @@ async def serving(
         await door.close()
         await world.end()
         server.should_exit = True
+        server.leave_the_silent()
         await running
 
 
@@ -105,6 +106,12 @@ class _Server(uvicorn.Server):
         """End connections: idle ones at once, others after their answer."""
         for connection in list(self.server_state.connections):
             connection.shutdown()
+
+    def leave_the_silent(self) -> None:
+        """End the connections of requests that are never answered."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, PeerProtocol) and connection.says_nothing:
+                connection.transport.abort()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -134,6 +134,23 @@ async def test_process_says_https_first_and_ends_clean_by_ctrl_c(files: tuple[Pa
     assert (process.returncode, error) == (0, b"")
 
 
+async def test_process_ends_clean_by_ctrl_c_while_a_fault_keeps_silent() -> None:
+    process = await _started("--port", "0")
+    assert process.stdout is not None
+    url = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().split()[1]
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        await client.post("/_simulator/faults", json={"kind": "silent_before"})
+        unanswered = asyncio.create_task(client.get("/v4_6_release/apis/3.0/system/info"))
+        async with asyncio.timeout(60):
+            while not (await client.get("/_simulator/faults")).json()[0]["struck"]:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, error = await asyncio.wait_for(process.communicate(), 60)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await unanswered
+    assert (process.returncode, error) == (0, b"")
+
+
 async def test_process_names_what_keeps_it_from_starting(tmp_path: Path) -> None:
     with listening("127.0.0.1", 0) as taken:
         port = str(taken.getsockname()[1])

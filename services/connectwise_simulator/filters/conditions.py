@@ -78,6 +78,7 @@ _TOKEN = re.compile(
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _WORD_OPERATORS = ("contains", "like", "in")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.]+(?:Z|[+-][0-9:]+)?)?")
 _HINT = "Texts stand in quotes, dates in square brackets; numbers are digits; true, false and null are bare words."
 
 
@@ -189,8 +190,9 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 def _utc_text(text: str) -> str:
+    written = _DATE.fullmatch(text.strip())
     try:
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(written[0] if written else "")
         if moment.tzinfo is not None:
             moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):

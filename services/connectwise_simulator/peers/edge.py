@@ -19,6 +19,7 @@ from connectwise_simulator.world import World
 
 LARGEST_BODY = 5_000_000
 WRONG_BY = 1_000_000
+LONGEST_URL = 2_000  # characters after the host; what callers are told to keep to
 HTML = "text/html; charset=utf-8"
 PROXY_PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1><hr>edge proxy</body></html>"
 NO_JSON = "Your request has been accepted."
@@ -43,6 +44,9 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or fail it as ordered."""
+        if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_URL:
+            await _send(send, Answer(414, error_text(plain(414, "ConnectWiseApi", "The URI is too long.").body)))
+            return
         request = await _request(scope, receive)
         if request is None:
             await _send(send, Answer(413, error_text(plain(413, "ConnectWiseApi", "The body is too large.").body)))
@@ -151,7 +155,7 @@ class _Line:
             await wire.reset(self._scope, self._receive)
             return "reset"
         if effect.tell is Tell.SILENCE:
-            await wire.departure(self._receive)
+            await wire.silence(self._scope, self._receive)
             return "silence"
         if effect.tell is Tell.GARBAGE:
             await wire.babble(self._scope, self._receive)

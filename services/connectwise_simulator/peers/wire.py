@@ -22,6 +22,9 @@ NOT_HTTP = b"\x16\x03\x01 bad gateway at upstream\r\n\r\n"
 class PeerProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, with the connection's transport in the scope of each request."""
 
+    says_nothing = False
+    """Its request is never answered, so that nobody need wait for that."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the application the transport of its connection."""
         super().connection_made(transport)
@@ -89,6 +92,12 @@ class _Forsaken(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the server."""
         self._before.connection_lost(exc)
+
+
+async def silence(scope: Scope, receive: Receive) -> None:
+    """Say nothing, until the client leaves or the server ends."""
+    scope[TRANSPORT].get_protocol().says_nothing = True
+    await departure(receive)
 
 
 async def departure(receive: Receive) -> None:

@@ -252,6 +252,8 @@ async def test_value_of_another_kind_is_refused(site: Site, conditions: str, mes
 @pytest.mark.parametrize(
     "conditions",
     [
+        "lastUpdated > [2026-W14-3]",
+        "lastUpdated > [20260401]",
         *("id", "id =", "= 10", "id = 10 and", "or id = 10", "(id = 10", "id = 10)", "id 10", "id is 10", "id not 10"),
         *(
             "id in 10",

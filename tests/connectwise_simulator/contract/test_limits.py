@@ -12,6 +12,14 @@ async def test_proxy_in_front_limits_with_a_body_that_is_not_json(site_with: Mak
         assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
 
 
+async def test_too_long_an_address_is_refused(site_with: MakeSite) -> None:
+    """2.5: at most 2,000 characters; that the answer is 414 is assumed."""
+    site = await site_with()
+    for length, status in ((1_700, 200), (2_100, 414)):
+        condition = f"name != '{'x' * length}'"
+        assert (await site.get("finance/agreements", params={"conditions": condition})).status_code == status
+
+
 async def test_timed_out_creation_may_have_been_applied(site_with: MakeSite) -> None:
     """2.6, 2.8: look before a retry."""
     site = await site_with()
