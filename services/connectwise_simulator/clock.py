@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 # A year outside is a typing error, and the calendar's own ends cannot be advanced.
 FIRST_DAY, LAST_DAY = date(1980, 1, 1), date(2199, 12, 31)
-DAYS_KEPT = 10_000  # read and written once each: the records of a site, however many, lie within some years
+DAYS_KEPT = 10_000  # written out once each: the records of a site, however many, lie within some years
 
 
 class CalendarError(ValueError):
@@ -83,7 +83,6 @@ def is_day(text: str) -> bool:
     return True
 
 
-@lru_cache(DAYS_KEPT)
 def day_of(text: str) -> date:
     """The civil date of a carried text."""
     return date.fromisoformat(text[:10])

@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,12 +19,11 @@ from contracts.envelope import Data
 from contracts.events import CatalogDefaults, InvoiceLineReceived, ProductChanged
 from contracts.topics import Topic
 from contracts.values import BillingPlan, Currency, CustomerKey, Motion, ProductKey, SiteId, TenantId
-from delivery import Delivery, Pace
+from delivery import Pace
 from messaging import Consumer
 from storage import Database
-from tenancy import Sites
 from tests.factories import facts
-from tests.factories.grounds import SOON
+from tests.factories.grounds import delivering
 
 COPIED = (topics.CONNECTIONS, topics.PROGRAMS, topics.SETUP, topics.CUSTOMER_MAPPINGS)
 DEFAULTS = CatalogDefaults(category_id=1, subcategory_id=1, type_id=1, unit_id=1)
@@ -109,18 +108,9 @@ class House:
         """What the planner does when it is woken."""
         await Planner(self.db).plan_due()
 
-    @asynccontextmanager
-    async def delivering(self) -> AsyncIterator[None]:
+    def delivering(self) -> AbstractAsyncContextManager[None]:
         """The site's owner at work."""
-        sites = Sites(self.db, facts.KEYRING, calls_per_minute=100_000, deadline=1.0, retry=SOON, allow_loopback=True)
-        stop = asyncio.Event()
-        worker = asyncio.ensure_future(Delivery(self.db, CatalogItems(self.db, sites), pace=FAST).run(stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            await asyncio.wait_for(worker, PATIENCE)
-            await sites.aclose()
+        return delivering(self.db, CatalogItems, FAST, deadline=1.0)
 
     async def syncs(self) -> None:
         """Plan, send, and wait until nothing is under way."""

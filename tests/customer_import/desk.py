@@ -1,9 +1,7 @@
 """The service on a real database and a simulated ConnectWise; facts come in through its own consumers."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,12 +21,12 @@ from customer_import.handlers import HANDLERS
 from customer_import.mapping import Taken
 from customer_import.reading import SiteReads
 from customer_import.store import SiteRead
-from delivery import Delivery, Pace
+from delivery import Pace
 from messaging import Consumer
 from storage import Database
-from tenancy import COPIES, Sites
+from tenancy import COPIES
 from tests.factories import facts
-from tests.factories.grounds import SOON, until
+from tests.factories.grounds import delivering, until
 
 PACE = Pace(validity=5.0, deadline=5.0, late_apply=0.1, list_lag=0.0, tick=0.02, void_wait=0.05, defect_wait=0.1)
 PATIENCE = 30.0
@@ -131,18 +129,9 @@ class Desk:
         await self.customers(ALDER)
         await self.read()
 
-    @asynccontextmanager
-    async def delivering(self) -> AsyncIterator[None]:
+    def delivering(self) -> AbstractAsyncContextManager[None]:
         """The service's worker, with clients of its own."""
-        sites = Sites(self.db, facts.KEYRING, calls_per_minute=100_000, deadline=2.0, retry=SOON, allow_loopback=True)
-        stop = asyncio.Event()
-        running = asyncio.create_task(Delivery(self.db, SiteReads(self.db, sites), pace=PACE).run(stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            await running
-            await sites.aclose()
+        return delivering(self.db, SiteReads, PACE)
 
     async def read(self) -> SiteRead:
         """All reads that wait have been made."""

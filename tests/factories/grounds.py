@@ -11,11 +11,15 @@ import asyncpg
 
 from connectwise_simulator.serve import serving
 from connectwise_simulator.world import World
+from delivery import Delivery, Effect, Pace
 from devstack import provision
 from devstack.passwords import DatabasePasswords
 from devstack.provision import drop_database, provision_database
 from httpkit import RetryPolicy
+from storage import Database
 from storage.migrations import migrate
+from tenancy import Sites
+from tests.factories import facts
 
 PATIENCE = 20.0
 SOON = RetryPolicy(first_wait=0.01)
@@ -30,6 +34,22 @@ async def migrated(pg: str, label: str, *components: ModuleType) -> AsyncIterato
     await migrate(made.owner, components)
     yield made
     await drop_database(pg, made.name)
+
+
+@asynccontextmanager
+async def delivering(
+    db: Database, effect: Callable[[Database, Sites], Effect], pace: Pace, deadline: float = 2.0
+) -> AsyncIterator[None]:
+    """The service's worker, with clients of its own."""
+    sites = Sites(db, facts.KEYRING, calls_per_minute=100_000, deadline=deadline, retry=SOON, allow_loopback=True)
+    stop = asyncio.Event()
+    running = asyncio.create_task(Delivery(db, effect(db, sites), pace=pace).run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(running, PATIENCE)
+        await sites.aclose()
 
 
 @asynccontextmanager

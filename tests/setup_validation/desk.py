@@ -1,9 +1,7 @@
 """The service on a real database and a simulated ConnectWise; connections come in through its own consumer."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +13,7 @@ from connectwise_simulator.world import World
 from contracts import topics
 from contracts.events import CommandKind, SetupChecked, SyncCommand
 from contracts.values import SiteId, TenantId
-from delivery import Delivery, Pace
+from delivery import Pace
 from messaging import Consumer
 from setup_validation import store
 from setup_validation.checking import SetupChecks
@@ -23,9 +21,8 @@ from setup_validation.handlers import HANDLERS
 from setup_validation.rechecks import Rechecks
 from setup_validation.store import Kept
 from storage import Database
-from tenancy import Sites
 from tests.factories import facts
-from tests.factories.grounds import SOON, until
+from tests.factories.grounds import delivering, until
 
 PACE = Pace(validity=5.0, deadline=5.0, late_apply=0.1, list_lag=0.0, tick=0.02, void_wait=0.05, defect_wait=0.1)
 PATIENCE = 30.0
@@ -108,18 +105,9 @@ class Desk:
         await self.connect(**changes)
         return await self.checked()
 
-    @asynccontextmanager
-    async def delivering(self) -> AsyncIterator[None]:
+    def delivering(self) -> AbstractAsyncContextManager[None]:
         """The service's worker, with clients of its own."""
-        sites = Sites(self.db, facts.KEYRING, calls_per_minute=100_000, deadline=2.0, retry=SOON, allow_loopback=True)
-        stop = asyncio.Event()
-        running = asyncio.create_task(Delivery(self.db, SetupChecks(self.db, sites), pace=PACE).run(stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            await running
-            await sites.aclose()
+        return delivering(self.db, SetupChecks, PACE)
 
     async def checked(self) -> Kept:
         """All checks that wait have been made."""

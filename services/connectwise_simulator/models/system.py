@@ -2,61 +2,7 @@
 
 from connectwise_simulator.schema import model
 
-# One row holds what both addresses show of a member; an API member has licence class A. The name comes of its parts.
-MEMBER_ROW = model(
-    "Member",
-    """
-    id=:int identifier:text15 password:text60 disableOnlineFlag:flag licenseClass:one(A|C|F|X) notes:text
-    employeeIdentifer:text10 vendorNumber:text enableMobileGpsFlag:flag inactiveDate:date inactiveFlag:flag
-    lastLogin:text clientId:text token:text firstName:text30 middleInitial:text1 lastName:text30 hireDate:date
-    country:>CountryReference photo:>DocumentReference officeEmail:text250 mobileEmail:text250 homeEmail:text250
-    defaultEmail:one(Office|Mobile|Home) primaryEmail:text250 officePhone:text15 officeExtension:text10
-    mobilePhone:text15 mobileExtension:text10 homePhone:text15 homeExtension:text10
-    defaultPhone:one(Office|Mobile|Home) securityRole:>SecurityRoleReference office365:>MemberOffice365
-    mapiName:text calendarSyncIntegrationFlag:flag
-    authenticationServiceType:one(AuthAnvil|GoogleAuthenticator|Email) timebasedOneTimePasswordActivated:flag
-    enableLdapAuthenticationFlag:flag ldapConfiguration:>LdapConfigurationReference ldapUserName:text50
-    directionalSync:>DirectionalSyncReference ssoSettings:>MemberSsoSettingsReference signature:text
-    phoneIntegrationType:one(TAPI|SKYPE|TEL|CALLTO|NONE) useBrowserLanguageFlag:flag title:text
-    reportCard:>ReportCardReference enableMobileFlag:flag type:>MemberTypeReference
-    timeZone:>TimeZoneSetupReference partnerPortalFlag:flag stsUserAdminUrl:text toastNotificationFlag:flag
-    memberPersonas:list adminFlag:flag structureLevel:>StructureReference
-    securityLocation:>SystemLocationReference defaultLocation:>SystemLocationReference
-    defaultDepartment:>SystemDepartmentReference reportsTo:>MemberReference restrictLocationFlag:flag
-    restrictDepartmentFlag:flag workRole:>WorkRoleReference workType:>WorkTypeReference
-    timeApprover:>MemberReference expenseApprover:>MemberReference billableForecast:num dailyCapacity:num
-    hourlyCost:num hourlyRate:num includeInUtilizationReportingFlag:flag requireExpenseEntryFlag:flag
-    requireTimeSheetEntryFlag:flag requireStartAndEndTimeOnTimeEntryFlag:flag allowInCellEntryOnTimeSheet:flag
-    enterTimeAgainstCompanyFlag:flag allowExpensesEnteredAgainstCompaniesFlag:flag timeReminderEmailFlag:flag
-    daysTolerance:int minimumHours:num timeSheetStartDate:text serviceDefaultLocation:>SystemLocationReference
-    serviceDefaultDepartment:>SystemDepartmentReference serviceDefaultBoard:>BoardReference
-    restrictServiceDefaultLocationFlag:flag restrictServiceDefaultDepartmentFlag:flag
-    excludedServiceBoardIds:list teams:list serviceBoardTeamIds:list
-    projectDefaultLocation:>SystemLocationReference projectDefaultDepartment:>SystemDepartmentReference
-    projectDefaultBoard:>ProjectBoardReference restrictProjectDefaultLocationFlag:flag
-    restrictProjectDefaultDepartmentFlag:flag excludedProjectBoardIds:list
-    scheduleDefaultLocation:>SystemLocationReference scheduleDefaultDepartment:>SystemDepartmentReference
-    scheduleCapacity:num serviceLocation:>ServiceLocationReference restrictScheduleFlag:flag
-    hideMemberInDispatchPortalFlag:flag calendar:>CalendarReference
-    salesDefaultLocation:>SystemLocationReference restrictDefaultSalesTerritoryFlag:flag
-    warehouse:>WarehouseReference warehouseBin:>WarehouseBinReference restrictDefaultWarehouseFlag:flag
-    restrictDefaultWarehouseBinFlag:flag companyActivityTabFormat:one(SummaryList|DetailList)
-    invoiceTimeTabFormat:one(SummaryList|DetailList)
-    invoiceScreenDefaultTabFormat:one(ShowInvoicingTab|ShowAgreementInvoicingTab)
-    invoicingDisplayOptions:one(RemainOnInvoicingScreen|ShowRecentInvoices)
-    agreementInvoicingDisplayOptions:one(RemainOnInvoicingScreen|ShowRecentInvoices) autoStartStopwatch:flag
-    autoPopupQuickNotesWithStopwatch:flag
-    globalSearchDefaultTicketFilter:one(OpenRecords|ClosedRecords|AllRecords)
-    globalSearchDefaultSort:one(None|LastUpdatedDesc|LastUpdatedAsc|CreatedDesc|CreatedAsc) phoneSource:text
-    copyPodLayouts:flag copySharedDefaultViews:flag copyColumnLayoutsAndFilters:flag fromMemberRecId:int
-    fromMemberTemplateRecId:int customFields:[]>CustomFieldValue name:text30 emailAddress:text250
-    blockPriceFlag:flag blockCostFlag:flag fullName=:text
-    """,
-)
-
-MEMBER = model(
-    "Member",
-    """
+_MEMBER = """
     id=:int identifier*:text15 password:text60 disableOnlineFlag:flag licenseClass*:one(A|C|F|X) notes:text
     employeeIdentifer:text10 vendorNumber:text enableMobileGpsFlag:flag inactiveDate:date inactiveFlag:flag
     lastLogin:text clientId:text token:text firstName*:text30 middleInitial:text1 lastName*:text30
@@ -101,7 +47,14 @@ MEMBER = model(
     globalSearchDefaultSort:one(None|LastUpdatedDesc|LastUpdatedAsc|CreatedDesc|CreatedAsc) phoneSource:text
     copyPodLayouts:flag copySharedDefaultViews:flag copyColumnLayoutsAndFilters:flag fromMemberRecId:int
     fromMemberTemplateRecId:int customFields:[]>CustomFieldValue
-    """,
+"""
+MEMBER = model("Member", _MEMBER)
+
+# One row holds what both addresses show of a member; an API member has licence class A. The name comes of its parts.
+MEMBER_ROW = model(
+    "Member",
+    _MEMBER.replace("*:", ":")
+    + "name:text30 emailAddress:text250 blockPriceFlag:flag blockCostFlag:flag fullName=:text",
 )
 
 API_MEMBER = model(
