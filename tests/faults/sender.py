@@ -226,6 +226,8 @@ async def _suffer(strike: Strike) -> None:
         case Blow.STAND:
             await asyncio.Event().wait()
         case Blow.VANISH:
+            # What has come in is acknowledged up to 40 ms later; sent again to nobody, it would be told so.
+            time.sleep(0.2)  # noqa: ASYNC251 (nothing of this process may go on meanwhile)
             _leave_no_word()
             os.kill(os.getpid(), signal.SIGKILL)
 
