@@ -21,8 +21,8 @@ from tests.bench.worker import Counted, apart, backlog, delivering
 
 COMPONENTS = (storage, messaging, delivery)
 TENANT, SITE = TenantId("bench"), SiteId("site-bench")
-# In real time, so a fifth of the 10,000 lines: what is beside the arithmetic is the reads, and their part is the same.
-BUDGETED, CALLS_PER_MINUTE, PEER_MS = 2_000, 6_000, 50
+# In real time; what is beside the arithmetic is the reads.
+BUDGETED, CALLS_PER_MINUTE, PEER_MS = 10_000, 15_000, 20
 BUDGETED_LANES = range(1, 41)
 LANES = range(1, 1_001)
 SHORT, LONG, MOST = 10_000, 100_000, 1_000_000

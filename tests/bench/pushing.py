@@ -1,7 +1,11 @@
-"""Calls a line, by invoice_push as the simulator counts them, and calls a change of what is there."""
+"""Calls and time a line, by invoice_push at the simulator, and calls a change of what is there."""
 
 import asyncio
+import statistics
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import uuid4
@@ -33,6 +37,7 @@ from tests.bench.worker import Counted, delivering
 
 LINES = 200
 AGREEMENTS = 4
+PEER_MS, SINGLES, IDLE = 50, 20, 0.5
 TENANT = TenantId("bench")
 SITE = SiteId("connectwise:bench")
 NEXT = date(2026, 12, 1)
@@ -57,12 +62,24 @@ sites:
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A site of the simulator, and the service's database and clients."""
+
+    db: Database
+    sites: Sites
+    control: httpx.AsyncClient
+
+
 async def measure(admin: str) -> list[Figure]:
     """Of creations and of changes."""
-    return [await _creations(admin), await _changes(admin)]
+    async with _stand(admin) as stand:
+        creations = [await _creations(stand), await _alone(stand)]
+    return [*creations, await _changes(admin)]
 
 
-async def _creations(admin: str) -> Figure:
+@asynccontextmanager
+async def _stand(admin: str) -> AsyncIterator[Stand]:
     world = World()
     add_sites(world, read_scenario(SCENARIO, "bench"), "bench")
     async with (
@@ -73,9 +90,38 @@ async def _creations(admin: str) -> Figure:
         keyring = Keyring("bench", {"bench": b"k" * 32})
         await _facts(db, url, keyring)
         sites = Sites(db, keyring, calls_per_minute=60_000, concurrency=20, allow_loopback=True)
-        seconds = await _push(db, sites)
+        yield Stand(db, sites, control)
         await sites.aclose()
-        calls = (await control.get("/_simulator/calls")).json()["total"]
+
+
+async def _alone(stand: Stand) -> Figure:
+    """From the commit of one line to its addition as we know it, while nothing else is to do."""
+    (await stand.control.post("/_simulator/latency", json={"ms": PEER_MS})).raise_for_status()
+    waits = []
+    effect = Counted(Additions(stand.db, stand.sites))
+    async with delivering(stand.db, effect, Pace()):
+        for number in range(SINGLES + 1):
+            await asyncio.sleep(IDLE)
+            async with stand.db.all_tenants() as tx:
+                await enqueue(tx, EFFECT, [_operation(number)])
+            began = time.perf_counter()
+            await effect.ended(number + 1)
+            waits.append(1000 * (time.perf_counter() - began))
+    del waits[0]  # the first takes the site
+    return Figure(
+        f"invoice_push: line queued to addition, idle, {PEER_MS} ms simulator, p50",
+        statistics.median(waits),
+        2 * PEER_MS + 40,
+        "ms",
+        f"two round trips and {statistics.median(waits) - 2 * PEER_MS:.0f} ms; {min(waits):.0f} to {max(waits):.0f} "
+        f"in {SINGLES}",
+        at_most=True,
+    )
+
+
+async def _creations(stand: Stand) -> Figure:
+    seconds = await _push(stand.db, stand.sites)
+    calls = (await stand.control.get("/_simulator/calls")).json()["total"]
     return Figure(
         f"calls a creation, {LINES // AGREEMENTS} lines an agreement",
         calls / LINES,
