@@ -2,11 +2,12 @@
 
 from tenancy.facts import COPIES, closed, connection, program, setup
 from tenancy.secrets import Keyring, UnsealError
-from tenancy.sites import LATELY, PRIVATE_KEY, NotConnectedError, Sites
+from tenancy.sites import LATELY, OTHER_SITE, PRIVATE_KEY, NotConnectedError, Sites
 
 __all__ = [
     "COPIES",
     "LATELY",
+    "OTHER_SITE",
     "PRIVATE_KEY",
     "Keyring",
     "NotConnectedError",

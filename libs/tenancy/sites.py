@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from connectwise import ConnectWise, Credentials
 from contracts.events import ConnectionChanged
 from contracts.values import SiteId, TenantId
-from httpkit import AddressPolicy, Limiter, RetryPolicy
+from httpkit import AddressPolicy, ApiError, Limiter, Outcome, RetryPolicy
 from storage import Database
 from tenancy.facts import connection
 from tenancy.secrets import Keyring
 
 PRIVATE_KEY = "private_key"
-
-
+OTHER_SITE = "other_site"
+"""The code of the error that says so."""
 LATELY = 1.0
 """For `open`: seconds for which a connection may be taken for what it was, so that not each of many calls in a row
 looks it up."""
 
 
 class NotConnectedError(Exception):
-    """A tenant without a connection to the ConnectWise site that is meant."""
+    """A tenant without a ConnectWise connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,27 @@ class Sites:
         """The tenant's client for a site, by its connection as it is, or was found `within` so many seconds.
 
         Raises:
-            NotConnectedError: the tenant has no connection, or one to another site.
+            ApiError: `CONFIG`, the tenant has been connected to another site since; a person decides.
+            NotConnectedError: it has no connection.
             AddressRefused, UnsealError: for a bad one.
         """
+        known = await self._known(tenant_id, within)
+        here = known.fact.site_id
+        if here != site_id:
+            said = f"It was planned for ConnectWise site {site_id}, and the tenant is connected to {here} now."
+            raise ApiError(Outcome.CONFIG, OTHER_SITE, f"{said} Connect it to the first one again, then resume.")
+        return known.client
+
+    async def still(self, tenant_id: TenantId, site_id: SiteId) -> ConnectWise | None:
+        """The same for what may be left undone: None where the tenant has been connected to another site since."""
+        known = await self._known(tenant_id, 0.0)
+        return known.client if known.fact.site_id == site_id else None
+
+    async def _known(self, tenant_id: TenantId, within: float) -> _Open:
         known = self._open.get(tenant_id)
         if known is None or time.monotonic() - known.looked_at >= within:
             known = await self._look(tenant_id)
-        if known.fact.site_id != site_id:
-            raise NotConnectedError(f"tenant {tenant_id} is connected to {known.fact.site_id} and not to {site_id}")
-        return known.client
+        return known
 
     async def _look(self, tenant_id: TenantId) -> _Open:
         looked_at = time.monotonic()

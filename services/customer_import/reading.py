@@ -66,11 +66,11 @@ class SiteReads:
     async def send(self, operation: Operation) -> Sent:
         """Read both lists to their ends, then tell what differs from what was last told."""
         tenant_id = operation.tenant_id
-        number = await self._begin(tenant_id, operation.site_id)
-        if number is None:
+        site = await self.sites.still(tenant_id, operation.site_id)
+        number = await self._begin(tenant_id, operation.site_id) if site is not None else None
+        if site is None or number is None:
             return Sent()
         try:
-            site = await self.sites.open(tenant_id, operation.site_id)
             await self._companies(site, tenant_id, number)
             await self._agreements(site, tenant_id, number)
             # Only now: a list that broke off says nothing about what is gone.

@@ -164,10 +164,10 @@ class Additions:
 
     async def send(self, operation: Operation) -> Sent:
         """Create the addition; or, for a job, read agreements back."""
-        site = await self.sites.open(operation.tenant_id, operation.site_id, within=LATELY)
         if operation.kind is Kind.JOB:
-            await self._read_back(site, operation)
+            await self._read_back(operation)
             return Sent()
+        site = await self.sites.open(operation.tenant_id, operation.site_id, within=LATELY)
         draft = draft_from_json(operation.body)
         new = NewAddition(
             product=Ref(id=draft.item_id),
@@ -185,7 +185,10 @@ class Additions:
             made = await site.additions(draft.agreement_id).create(new, admit_within=operation.leave_within)
         return Sent(made.id, status=201, request_id=made.request_id or "")
 
-    async def _read_back(self, site: ConnectWise, job: Operation) -> None:
+    async def _read_back(self, job: Operation) -> None:
+        site = await self.sites.still(job.tenant_id, job.site_id)
+        if site is None:
+            return
         run_id = RunId(job.body["run_id"])
         if run_id:
             await reconciling.read_run(self.db, site, job.tenant_id, run_id, job.key)

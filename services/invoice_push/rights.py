@@ -9,11 +9,12 @@ from delivery import Operation, Scope, pause, pauses, resume
 from delivery.queue import Pause
 from messaging import Fact, outbox
 from storage import Transaction
+from tenancy import OTHER_SITE
 
 FEATURE = "additions"
 SETUP = "setup"
 # What pauses a lane without having to do with rights.
-_OTHER = frozenset({"person", "not_found"})
+_OTHER = frozenset({"person", "not_found", OTHER_SITE})
 
 
 async def refused(tx: Transaction, operation: Operation, scope: Scope, code: str) -> None:
