@@ -523,7 +523,8 @@ def test_whatever_happens_in_whatever_order_every_line_ends_once(ground: Ground)
 
 def changes_overtake(patch: pytest.MonkeyPatch) -> None:
     """Also the guard behind it is off: a change whose before-image is not there is a conflict."""
-    patch.setattr(turns, "sql", {**ledger.sql, "turn": ledger.sql["turn"].replace("select false", "select true")})
+    overtaking = ledger.sql["turn"].replace("coalesce(seq = (", "coalesce(0 < (")
+    patch.setattr(turns, "sql", {**ledger.sql, "turn": overtaking})
     find = Additions.find
 
     async def unquestioned(self: Additions, lane: Lane, operations: Sequence[Operation]) -> Reading:

@@ -101,7 +101,7 @@ select tenant_id, scope, name from delivery_pause where tenant_id = any($1::text
 
 -- name: turn
 -- What a lane may do in this turn: of each target its first unsettled operation, so that a later one never overtakes.
--- Served by operation_open in its order and, for the targets, operation_target: a scalar that the planner takes for
+-- Served by operation_open in its order and, for the targets, operation_target: a comparison that the planner takes for
 -- mostly true, or it would sort the whole lane. $5 waits in quarantine, the runs $6 are paused, with $7 only jobs may go.
 select tenant_id, operation_key as key, seq, effect, site_id, lane, kind, target, marker, body, run_id, state, attempts,
   reason
@@ -112,13 +112,13 @@ where site_id = $1 and tenant_id = $2 and effect = $3 and lane = $4
   and seq <> all($5::bigint[])
   and run_id <> all($6::text[])
   and (kind = 'job' or not $7)
-  and coalesce((
-    select false
-    from operation as earlier
-    where earlier.tenant_id = operation.tenant_id and earlier.effect = operation.effect
-      and earlier.target = operation.target and earlier.seq < operation.seq
-      and earlier.state in ('pending', 'in_flight', 'ambiguous')
-    limit 1), true)
+  and coalesce(seq = (
+    select same.seq
+    from operation as same
+    where same.tenant_id = operation.tenant_id and same.effect = operation.effect and same.target = operation.target
+      and same.state in ('pending', 'in_flight', 'ambiguous')
+    order by same.seq
+    limit 1), false)
 order by seq
 limit $8
 
