@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from types import ModuleType
 
@@ -58,6 +59,31 @@ async def simulated() -> AsyncIterator[tuple[World, str]]:
     world = World()
     async with serving(world) as url:
         yield world, url
+
+
+@asynccontextmanager
+async def simulated_apart() -> AsyncIterator[tuple[World, str]]:
+    """The same on an event loop of its own, so that it answers in its time however busy the tests' loop is."""
+    world = World()
+    ready: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        over = asyncio.Event()
+        async with serving(world) as url:
+            ready.set_result((url, asyncio.get_running_loop(), over))
+            await over.wait()
+
+    served = asyncio.create_task(asyncio.to_thread(asyncio.run, serve()))
+    started = asyncio.wrap_future(ready)
+    await asyncio.wait((served, started), return_when=asyncio.FIRST_COMPLETED)
+    if served.done():
+        await served
+    url, loop, over = await started
+    try:
+        yield world, url
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        await served
 
 
 async def cleared(urls: provision.Database, *tables: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable
 import pytest
 import pytest_asyncio
 
-from tests.factories.grounds import simulated
+from tests.factories.grounds import simulated_apart
 from tests.faults.ground import Ground, schema
 from tests.faults.scene import Scene
 
@@ -44,7 +44,7 @@ def in_full(pytestconfig: pytest.Config) -> bool:
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def ground(pg: str, kafka: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
-    async with simulated() as (world, url), schema(pg) as template:
+    async with simulated_apart() as (world, url), schema(pg) as template:
         yield Ground(pg, world, url, tmp_path_factory.mktemp("faults"), template, kafka)
 
 

@@ -46,7 +46,7 @@ from invoice_push.settings import Settings
 from storage import Database
 from tests.factories import facts
 from tests.factories.callers import caller, environment
-from tests.factories.grounds import migrated, simulated
+from tests.factories.grounds import migrated, simulated_apart
 from tests.factories.site import MAILBOX, PREMIUM, Site
 from tests.faults.beat import EVERY, Beat
 from tests.faults.oracle import Accepted, Evidence, Plan, Row, Said, Shown, Violation, report, violations
@@ -421,7 +421,7 @@ class Ground:
     ) -> AsyncIterator[Case]:
         """A play of its own; `own_peer`: with a simulator of its own, whose port may be shut."""
         async with (
-            simulated() if own_peer else _given(self.world, self.url) as (world, url),
+            simulated_apart() if own_peer else _given(self.world, self.url) as (world, url),
             self._database() as urls,
         ):
             folder = self.folder / urls.name

@@ -118,13 +118,7 @@ async def deadlocks(case: Case) -> None:
     rival = await asyncpg.connect(case.urls.all_tenants)
     async with case.sending():
         await case.happens(lambda: len(case.site.written()) >= 1, "nothing was written")
-        rivalry = rival.transaction()
-        await rivalry.start()
-        # A result already waits for the one, or soon will: it is the first to wait, and so the one that is broken off.
-        await rival.execute("select from operation where state in ('pending', 'in_flight') for update")
-        await case.until(lambda: is_waited_for(case, rival), "nobody wants what the rival has")
-        await rival.execute("select from site_owner for update")
-        await rivalry.rollback()
+        await case.until(lambda: breaks_off(case, rival), "nobody wants what the rival has, or it is broken off itself")
         await case.calm()
         await case.settles()
     broken_off = "select deadlocks from pg_stat_database where datname = current_database()"
@@ -132,6 +126,21 @@ async def deadlocks(case: Case) -> None:
     await case.until(lambda: counted(rival, broken_off), "there was no deadlock")
     await rival.close()
     await case.judged()
+
+
+async def breaks_off(case: Case, rival: asyncpg.Connection) -> bool:
+    """Whether the sender was broken off: it was the first to wait, unless it came late."""
+    rivalry = rival.transaction()
+    await rivalry.start()
+    try:
+        await rival.execute("select from operation where state in ('pending', 'in_flight') for update")
+        await case.until(lambda: is_waited_for(case, rival), "nobody wants what the rival has")
+        await rival.execute("select from site_owner for update")
+    except asyncpg.DeadlockDetectedError:
+        return False
+    finally:
+        await rivalry.rollback()
+    return True
 
 
 async def is_waited_for(case: Case, rival: asyncpg.Connection) -> bool:
