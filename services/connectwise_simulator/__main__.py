@@ -35,12 +35,20 @@ def main() -> int:
         metavar="HOST",
         help="a host that callbacks may go to beside this machine; may be repeated",
     )
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a name by which pages and control may be asked, beside addresses and localhost; may be repeated",
+    )
     options = parser.parse_args()
     if (options.tls_cert is None) != (options.tls_key is None):
         parser.error("--tls-cert and --tls-key belong together")
     source: Path = options.scenario or BUILT_IN
     world = World()
     world.callbacks.allowed = frozenset(host.lower() for host in options.callbacks_to)
+    world.names = frozenset(name.lower() for name in options.name)
     gc.disable()  # nothing of what is read is garbage
     try:
         tls = tls_of(options.tls_cert, options.tls_key) if options.tls_cert else None

@@ -59,7 +59,10 @@ def usual_headers() -> list[tuple[str, str]]:
     return [
         ("api-current-version", f"{version.CURRENT[0]}.{version.CURRENT[1]}"),
         ("x-cw-request-id", str(uuid.uuid4())),
+        ("x-server-name", "simulator"),
         ("cache-control", "no-cache"),
+        ("pragma", "no-cache"),
+        ("x-frame-options", "SAMEORIGIN"),
     ]
 
 

@@ -10,7 +10,7 @@ from connectwise_simulator.filters import paging
 from connectwise_simulator.filters.matching import child_test, custom_field_test, order, record_test, wanted
 from connectwise_simulator.filters.selection import record_text
 from connectwise_simulator.models.system import MY_SECURITY, MY_SECURITY_ITEM, SECURITY_ROLE_SETTING
-from connectwise_simulator.records import patching, removing, rules
+from connectwise_simulator.records import patching, removing, required, rules
 from connectwise_simulator.records.values import Reading, json_body
 from connectwise_simulator.registry import Resource
 from connectwise_simulator.schema import Model, Record
@@ -59,12 +59,13 @@ def read(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:
 
 
 def replace(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:
-    """A whole record in place of another: what is not given goes back to its default."""
+    """A whole record in place of another: what is not given goes back to its default, unless it must be given."""
     _need_verb(resource, "U")
     before = _target(call, resource, ids, "edit")
     model = resource.model(call.site.tables[resource.table].model)
     reading = _reading(call, model)
     written = reading.record(json_body(call.request.body)) | resource.fixed
+    reading.errors += required.left_out(model, written, before)
     _stop_at(reading, model)
     kept = {k: v for k, v in before.items() if k not in model.fields or model.fields[k].computed}
     flags = {k: False for k, v in before.items() if isinstance(v, bool)}

@@ -98,6 +98,7 @@ class Field:
     required: bool = False
     computed: bool = False
     newer: bool = False  # came after 2025.1: unknown to callers that ask for that version
+    needed_on_update: bool = False  # may be left out of a creation, not of a replacement
     longest: int | None = None
     choices: tuple[str, ...] = ()
     reference: str = ""
@@ -140,13 +141,13 @@ def shown_members(reference: str) -> tuple[str, ...]:
     return SHOWN_BY_REFERENCE.get(reference, ("name",))
 
 
-_TOKEN = re.compile(r"(?P<name>\w+)(?P<marks>[*=^]*):(?P<type>.+)")
+_TOKEN = re.compile(r"(?P<name>\w+)(?P<marks>[*=^+]*):(?P<type>.+)")
 
 
 def model(name: str, notation: str) -> Model:
     """A model from its notation: `name[marks]:type`, separated by white space.
 
-    Marks: `*` required on create, `=` computed by the service, `^` newer than version 2025.1.
+    Marks: `*` required on create, `+` required on updates, `=` computed by the service, `^` newer than version 2025.1.
     Types: `int`, `num`, `flag`, `date`, `map`, `list`, `text` or `text50` (longest), `one(A|B)`,
     `>CompanyReference` (an object with an id), `[]>CompanyTypeReference` (a list of them).
     """
@@ -168,4 +169,4 @@ def _field(token: str) -> Field:
     elif ">" in kind:
         kind, _, more["reference"] = kind.partition(">")
         kind += ">"
-    return Field(match["name"], Kind(kind), "*" in marks, "=" in marks, "^" in marks, **more)
+    return Field(match["name"], Kind(kind), "*" in marks, "=" in marks, "^" in marks, "+" in marks, **more)

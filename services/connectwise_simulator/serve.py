@@ -22,7 +22,7 @@ KEEP_ALIVE = 75  # seconds; a short one would close connections under clients th
 
 def application(world: World) -> App:
     """API, control API and pages under one roof."""
-    edge, control, people = Edge(world), own_pages_only(control_app(world)), own_pages_only(pages(world))
+    edge, control, people = Edge(world), own_pages_only(control_app(world), world), own_pages_only(pages(world), world)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
@@ -59,6 +59,7 @@ async def serving(
     config.load()
     door = Door(listener, lambda: PeerProtocol(config, server.server_state, {}), tls)
     shown = f"[{host}]" if ":" in host else host
+    world.names |= {host.lower()}
     world.begin(f"{'https' if tls else 'http'}://{shown}:{bound}", lambda order: door.shut(order, server.hang_up))
     running = asyncio.create_task(server.serve(sockets=[]))
     try:

@@ -23,7 +23,7 @@ def asks_for_newer(request: Request) -> bool:
         raise plain(
             400,
             "ConnectWiseApi",
-            f"The HTTP resource that matches the request URI '{request.url}' does not support the API version "
-            f"'{match[1]}'.",
+            # The one such message that was seen says 0.0, whatever was asked for [assumed: every time].
+            f"The HTTP resource that matches the request URI '{request.url}' does not support the API version '0.0'.",
         )
     return version > _OLDER_MODELS

@@ -27,6 +27,7 @@ class World:
         self.latency = 0.0  # seconds before every API answer
         self.late: set[asyncio.Task[None]] = set()  # calls that are applied after their answer
         self.url = ""  # where it is served
+        self.names: frozenset[str] = frozenset()  # by which browsers may ask, beside addresses and localhost
         self.shut: Callable[[DoorOrder], bool] = _not_served
 
     def begin(self, url: str, shut: Callable[[DoorOrder], bool]) -> None:

@@ -16,7 +16,7 @@ from connectwise_simulator.peers.callbacks import is_near
 from tests.connectwise_simulator.conftest import Site, eventually
 
 DAY = {"effectiveDate": "2026-04-01T00:00:00Z"}
-PACE = 0.1  # half a second for an answer, and 0.2 and 0.4 between attempts
+PACE = 0.2  # a second for an answer, and 0.4 and 0.8 between attempts
 
 
 class Receiver:
@@ -167,18 +167,25 @@ async def test_added_and_deleted_are_told_and_office_edits_too(at: tuple[Receive
 
 
 @pytest.mark.parametrize(
-    ("level", "number", "agreements"), [("owner", 1, [1, 3, 5]), ("agreement", 3, [3]), ("company", 11, [5])]
+    ("kind", "level", "number", "agreements"),
+    [
+        ("agreement", "owner", 1, [1, 3, 5]),
+        ("agreement", "agreement", 3, [3]),
+        ("agreement", "company", 11, [5]),
+        ("Agreements", "company", 11, [5]),
+    ],
 )
 async def test_level_says_whose_changes_are_told(
-    at: tuple[Receiver, str, Site], level: str, number: int, agreements: list[int]
+    at: tuple[Receiver, str, Site], kind: str, level: str, number: int, agreements: list[int]
 ) -> None:
     receiver, url, site = at
-    await registered(site, url, level=level, objectId=number)
+    await registered(site, url, type=kind, level=level, objectId=number)
     for agreement in (1, 3, 5):
         order = {"table": "agreements", "id": agreement, "values": {"name": "Renamed"}}
         await site.control("POST", f"sites/{site.company}/edit", json=order)
     await settled(site, len(agreements))
     assert sorted(t["ID"] for t in receiver.told) == agreements
+    assert {t["Type"] for t in receiver.told} == {"agreement"}
 
 
 @pytest.mark.parametrize("members", [{"isSelfSuppressedFlag": True}, {"inactiveFlag": True}, {"type": "company"}])

@@ -50,7 +50,7 @@ class People:
     def __init__(self, office: Office) -> None:
         self.office = office
         transport = httpx.ASGITransport(cast("Any", application(office.world)))
-        self.browser = httpx.AsyncClient(transport=transport, base_url="http://simulator")
+        self.browser = httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     async def see(self, path: str, status: int = 200) -> Reading:
         answer = await self.browser.get(path if path == "/" else f"/sites/office{path}")
@@ -482,14 +482,14 @@ async def test_calls_are_counted_by_route_and_forgotten_on_demand(site: Site) ->
 FOREIGN = [
     {"origin": "http://elsewhere.example"},
     {"origin": "null"},
-    {"origin": "http://simulator:81"},
-    {"sec-fetch-site": "cross-site", "origin": "http://simulator"},
+    {"origin": "http://localhost:81"},
+    {"sec-fetch-site": "cross-site", "origin": "http://localhost"},
     {"sec-fetch-site": "same-site"},
 ]
 OWN = [
     {},
-    {"origin": "http://simulator"},
-    {"origin": "https://Simulator"},
+    {"origin": "http://localhost"},
+    {"origin": "https://LocalHost"},
     {"sec-fetch-site": "same-origin"},
     {"sec-fetch-site": "none"},
 ]

@@ -241,6 +241,112 @@ def test_setup_rows_and_more_members_are_in_the_names_of_the_api() -> None:
     assert "should be a whole number" in refusal(text.replace("id: 7", "id: seven"))[0]
 
 
+@pytest.mark.parametrize(
+    ("members", "at", "name"),
+    [
+        ("more: {endDate: '2024-01-01T00:00:00Z'}", "", "endDate"),
+        ("more: {billStartDate: '2024-01-01T00:00:00Z'}", "", "billStartDate"),
+        ("more: {noEndingDateFlag: false}", "", "noEndingDateFlag"),
+        ("more: {dateCancelled: '2024-01-01T00:00:00Z'}", "", "dateCancelled"),
+        ("more: {nextInvoiceDate: '2024-01-01'}", "", "nextInvoiceDate"),
+        ("more: {parentAgreement: A}", "", "parentAgreement"),
+        ("more: {id: 7}", "", "id"),
+        (
+            "additions: [{product: SEAT, more: {effectiveDate: '2024-01-01T00:00:00Z'}}]",
+            "additions[0].",
+            "effectiveDate",
+        ),
+        ("additions: [{product: SEAT, more: {product: SEAT}}]", "additions[0].", "product"),
+    ],
+)
+def test_what_has_a_key_of_its_own_is_not_given_among_more_members(members: str, at: str, name: str) -> None:
+    sentence = f"file.yaml:8: sites[0].agreements[0].{at}more.{name}: is given by a key of its own, not in more"
+    assert refusal(agreement(members)) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("written", "line", "key"),
+    [
+        ("{identifier: Alder, name: Alder, more: {status: Active}}", 4, "companies[0].more.status"),
+        ("{identifier: Alder, name: Alder, more: {defaultContact: Ada}}", 4, "companies[0].more.defaultContact"),
+        (
+            "{identifier: Alder, name: Alder, contacts: [{first_name: Ada, more: {company: Alder}}]}",
+            4,
+            "companies[0].contacts[0].more.company",
+        ),
+        ("{identifier: SEAT, more: {productClass: Bundle}}", 5, "catalog[0].more.productClass"),
+    ],
+)
+def test_no_record_is_told_one_thing_twice(written: str, line: int, key: str) -> None:
+    kept = "{identifier: SEAT}" if line == 5 else "{identifier: Alder, name: Alder}"
+    said = refusal(small("").replace(kept, written))
+    assert said == [f"file.yaml:{line}: sites[0].{key}: is given by a key of its own, not in more"]
+
+
+def test_more_members_may_say_what_would_be_filled_in() -> None:
+    site = site_of(
+        small("    agreements: [{name: A, company: Alder, bill_start: 2025-03-01, more: {contact: null}}]")
+        .replace("{identifier: SEAT}", "{identifier: SEAT, more: {customerDescription: A seat}}")
+        .replace("name: Alder}", "name: Alder, contacts: [{first_name: Ada, more: {defaultBillingFlag: false}}]}")
+    )
+    [item], [contact], [one] = (site.tables[name] for name in ("catalog", "contacts", "agreements"))
+    assert (item["customerDescription"], contact["defaultBillingFlag"]) == ("A seat", False)
+    assert "contact" not in one
+
+
+CUSTOM = """    setup:
+      userDefinedFields:
+        - {id: 7, podId: 1, screenId: company, caption: Region, sequenceNumber: 1, fieldTypeIdentifier: Text}
+        - {id: 8, podId: 1, screenId: company, caption: Seats, sequenceNumber: 2, fieldTypeIdentifier: Number,
+           requiredFlag: true}
+        - {id: 9, podId: 1, screenId: site, caption: Floor, sequenceNumber: 1, fieldTypeIdentifier: Number}
+"""
+
+
+def test_custom_fields_of_a_scenario_are_shown_with_their_values() -> None:
+    fields = "more: {customFields: [{id: 7, value: North}]}"  # that Seats is required may have come later
+    [company] = site_of(small(CUSTOM).replace("name: Alder}", f"name: Alder, {fields}}}")).tables["companies"]
+    assert [(field["id"], field.get("value")) for field in company["customFields"]] == [(7, "North"), (8, None)]
+
+
+@pytest.mark.parametrize(
+    ("field", "rule"),
+    [
+        ("{id: 77, value: 3}", "Custom field 77 not found"),
+        ("{caption: Regions, value: North}", "Custom field Regions not found"),
+        ("{id: 9, value: 3}", "Custom field 9 not found"),  # of another screen
+        ("{id: 8, value: many}", "The value of Seats is not one of a Number."),
+    ],
+)
+def test_custom_field_that_is_not_defined_or_cannot_hold_the_value_is_refused(field: str, rule: str) -> None:
+    text = small(CUSTOM).replace("name: Alder}", f"name: Alder, more: {{customFields: [{field}]}}}}")
+    assert refusal(text) == [f"file.yaml:4: sites[0].companies[0].more.customFields: {rule}"]
+
+
+def test_custom_field_of_a_setup_row_is_one_of_its_screen() -> None:
+    row = "{id: 1, name: Main, company: Alder, customFields: [{id: 9, value: 3}]}"
+    text = small(f"{CUSTOM}      companySites: [{row}]\n")
+    [office] = site_of(text).tables["companySites"]
+    assert office["customFields"][0]["value"] == 3
+    said = refusal(text.replace("[{id: 9", "[{id: 7"))
+    assert said == ["file.yaml:12: sites[0].setup.companySites[0].customFields: Custom field 7 not found"]
+
+
+def test_bundle_is_no_addition() -> None:
+    """Contract 3.3."""
+    text = agreement("additions: [{product: SEAT}]").replace("SEAT}]", "SEAT, product_class: Bundle}]", 1)
+    sentence = "sites[0].agreements[0].additions[0].product: 'SEAT' is a bundle and cannot be an addition"
+    assert refusal(text) == [f"file.yaml:8: {sentence}"]
+
+
+def test_what_a_later_change_of_the_agreement_leaves_behind_is_accepted() -> None:
+    """No source knows a rule against it: an end can come to lie before what was written already."""
+    late = "additions: [{product: SEAT, effective: 2025-08-01, cancelled: 2025-09-01}]"
+    site = site_of(agreement(f"end: 2025-06-30, cancelled: 2025-07-31, next_invoice_date: 2025-07-17, {late}"))
+    [addition] = site.tables["additions"]
+    assert addition["additionStatus"] in ("Cancelled", "Expired")
+
+
 def test_parent_of_many_by_one_name_is_the_companys_own_or_named_by_id() -> None:
     both = """    companies: [{identifier: Alder, name: Alder}, {identifier: Birch, name: Birch}]
     agreements:

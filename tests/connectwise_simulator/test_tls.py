@@ -70,6 +70,11 @@ async def test_everything_is_served_over_https_and_links_say_so(safe: Site) -> N
     assert (await safe.control("GET", "sites"))[0]["company_id"] == "safe"
 
 
+async def test_names_are_the_certificates_under_tls(safe: Site) -> None:
+    """A browser has compared them before it asks."""
+    assert (await safe.get(f"{safe.root}/_simulator/sites", headers={"host": "psa.example"})).status_code == 200
+
+
 async def test_faults_on_the_socket_work_under_tls(safe: Site) -> None:
     await safe.fault("reset_after", nth=1, method="POST")
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):

@@ -10,8 +10,8 @@ from connectwise_simulator.schema import Record
 from connectwise_simulator.site import Site, reference
 
 ENDED = ("Cancelled", "Expired")
-FROM_TYPE = ("billingCycle", "billingTerms", "invoicingCycle", "prorateFlag", "oneTimeFlag", "billOneTimeFlag",
-             "billAmount", "autoInvoiceFlag", "invoiceProratedAdditionsFlag")  # fmt: skip
+FROM_TYPE = ("billingCycle", "billingTerms", "invoicingCycle", "employeeCompRate", "prorateFlag", "oneTimeFlag",
+             "billOneTimeFlag", "billAmount", "autoInvoiceFlag", "invoiceProratedAdditionsFlag")  # fmt: skip
 
 
 def defaults(site: Site, record: Record) -> Record:

@@ -29,16 +29,16 @@ AGREEMENT = model(
     applicationCycle:one(Contract2Weeks|Contract4Weeks|ContractYear|CalendarMonth|CalendarQuarter|CalendarWeek|ContractQuarter|CalendarYear)
     applicationUnlimitedFlag:flag oneTimeFlag:flag coverAgreementTime:flag coverAgreementProduct:flag
     coverAgreementExpense:flag coverSalesTax:flag carryOverUnused:flag allowOverruns:flag expiredDays:int limit:int
-    expireWhenZero:flag chargeToFirm:flag employeeCompRate:one(Actual|Hourly)
+    expireWhenZero:flag chargeToFirm:flag employeeCompRate+:one(Actual|Hourly)
     employeeCompNotExceed:one(Billing|Amount|Percent) compHourlyRate:num compLimitAmount:num
     billingCycle:>BillingCycleReference billOneTimeFlag:flag billingTerms:>BillingTermsReference
-    invoicingCycle:one(ContractYear|CalendarYear) billToCompany:>CompanyReference billToContact:>ContactReference
+    invoicingCycle+:one(ContractYear|CalendarYear) billToCompany:>CompanyReference billToContact:>ContactReference
     billToSite:>SiteReference billAmount:num taxable:flag prorateFirstBill:num billStartDate:date
     taxCode:>TaxCodeReference restrictDownPayment:flag prorateFlag:flag invoiceProratedAdditionsFlag:flag
     invoiceDescription:text topComment:flag bottomComment:flag workRole:>WorkRoleReference
     workType:>WorkTypeReference projectType:>ProjectTypeReference invoiceTemplate:>InvoiceTemplateReference
-    billTime:one(Billable|DoNotBill|NoCharge|NoDefault) billExpenses:one(Billable|DoNotBill|NoCharge|NoDefault)
-    billProducts:one(Billable|DoNotBill|NoCharge|NoDefault) billableTimeInvoice:flag billableExpenseInvoice:flag
+    billTime+:one(Billable|DoNotBill|NoCharge|NoDefault) billExpenses+:one(Billable|DoNotBill|NoCharge|NoDefault)
+    billProducts+:one(Billable|DoNotBill|NoCharge|NoDefault) billableTimeInvoice:flag billableExpenseInvoice:flag
     billableProductInvoice:flag currency:>CurrencyReference periodType:one(Current|Future|Both|Undefined)
     autoInvoiceFlag:flag nextInvoiceDate=:text companyLocation:>SystemLocationReference
     shipToCompany:>CompanyReference shipToContact:>ContactReference shipToSite:>SiteReference

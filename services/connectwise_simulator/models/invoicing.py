@@ -12,7 +12,7 @@ BILLING_STATUS = model(
 INVOICE = model(
     "Invoice",
     """
-    id=:int invoiceNumber:text15 type*:one(Agreement|CreditMemo|DownPayment|Miscellaneous|Progress|Standard)
+    id=:int invoiceNumber+:text15 type*:one(Agreement|CreditMemo|DownPayment|Miscellaneous|Progress|Standard)
     status:>BillingStatusReference company*:>CompanyReference billToCompany:>CompanyReference
     shipToCompany:>CompanyReference accountNumber:text
     applyToType:one(All|Agreement|Project|ProjectPhase|SalesOrder|Ticket) applyToId:int attention:text60
@@ -21,7 +21,7 @@ INVOICE = model(
     shippingSite:>SiteReference shippingSiteAddressLine1:text shippingSiteAddressLine2:text shippingSiteCity:text
     shippingSiteState:text shippingSiteZip:text shippingSiteCountry:text billingTerms:>BillingTermsReference
     reference:text50 customerPO:text50 templateSetupId:int invoiceTemplate:>InvoiceTemplateDetailReference
-    emailTemplateId:int addToBatchEmailList:flag date:date restrictDownpaymentFlag:flag locationId:int
+    emailTemplateId:int addToBatchEmailList:flag date:date restrictDownpaymentFlag:flag locationId+:int
     location:>SystemLocationReference departmentId:int department:>BillingUnitReference territoryId:int
     territory:>SystemLocationReference topComment:text bottomComment:text taxableFlag:flag
     taxCode:>TaxCodeReference internalNotes:text downpaymentPreviouslyTaxedFlag:flag serviceTotal=:num

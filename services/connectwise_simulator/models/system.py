@@ -60,7 +60,7 @@ MEMBER_ROW = model(
 API_MEMBER = model(
     "ApiMember",
     """
-    id=:int identifier*:text15 name:text30 emailAddress:text250 inactiveFlag:flag inactiveDate:date
+    id=:int identifier*:text15 name+:text30 emailAddress:text250 inactiveFlag:flag inactiveDate:date
     timeZone:>TimeZoneSetupReference securityRole:>SecurityRoleReference structureLevel:>StructureReference
     securityLocation:>SystemLocationReference defaultLocation:>SystemLocationReference
     defaultDepartment:>SystemDepartmentReference salesDefaultLocation:>SystemLocationReference

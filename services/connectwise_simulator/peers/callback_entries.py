@@ -17,6 +17,7 @@ TABLE_OF = {
 }
 ELSEWHERE = ("activity", "configuration", "expense", "opportunity", "project", "purchaseorder", "schedule", "ticket")
 TYPES = (*TABLE_OF, *ELSEWHERE, "time")
+_SINGULARS = {f"{name[:-1]}ies" if name.endswith("y") else f"{name}s": name for name in TYPES}
 
 # Level: the member of a record whose id must be `objectId`. The contract lists those of agreements and companies.
 _IDS_AT = {
@@ -28,12 +29,18 @@ _IDS_AT = {
     "productcatalog": {"productcatalog": "id"},
     "site": {"company": "company", "site": "id"},
 }
-_SAME = ("type", "level", "url")
+_SAME = ("level", "url")
+
+
+def kind_of(entry: Record) -> str:
+    """The type of a registration, one of `TYPES`: sources send it in any case, the guide in the plural."""
+    name = str(entry.get("type", "")).lower()
+    return _SINGULARS.get(name, name)
 
 
 def problems(site: Site, record: Record, before: Record | None) -> list[FieldError]:
     """Types and levels that there are not, and what is registered already: same type, level, object and url."""
-    kind, level = (str(record.get(name, "")).lower() for name in ("type", "level"))
+    kind, level = kind_of(record), str(record.get("level", "")).lower()
     found = []
     if kind not in TYPES:
         found.append(FieldError("InvalidField", f"{record.get('type')} is not a type of callback.", "type"))
@@ -54,7 +61,7 @@ def is_about(site: Site, entry: Record, effect: Effect) -> bool:
         entry.get("isSelfSuppressedFlag") and effect.member == entry["_info"]["enteredBy"]
     ):
         return False
-    kind, level = entry["type"].lower(), entry["level"].lower()
+    kind, level = kind_of(entry), entry["level"].lower()
     record = _record(site, kind, effect)
     if record is None:
         return False
@@ -88,4 +95,4 @@ def _ids(record: Record, member: str) -> list[int]:
 
 
 def _identity(record: Record) -> tuple[str, ...]:
-    return (*(str(record.get(name, "")).lower() for name in _SAME), str(record.get("objectId")))
+    return (kind_of(record), *(str(record.get(name, "")).lower() for name in _SAME), str(record.get("objectId")))

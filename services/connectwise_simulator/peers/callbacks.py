@@ -113,7 +113,7 @@ class Callbacks:
                 self._tell(site, entry, effect)
 
     def _tell(self, site: Site, entry: Record, effect: Effect) -> None:
-        action, record = callback_entries.subject(site, entry["type"].lower(), effect)
+        action, record = callback_entries.subject(site, callback_entries.kind_of(entry), effect)
         url = _address(entry["url"], record["id"], action)
         body = _body(site, entry, record, action, effect.member, site.origin or self._url)
         number = next(self._numbers)
@@ -206,7 +206,7 @@ def _body(site: Site, entry: Record, record: Record, action: str, member: str, o
             "ID": record["id"],
             "MemberId": member,
             "Metadata": {"key_url": origin + KEY_PATH.format(site.company_id)},
-            "Type": entry["type"].lower(),
+            "Type": callback_entries.kind_of(entry),
         }
     ).encode()
 

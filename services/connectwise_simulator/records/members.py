@@ -6,6 +6,7 @@ A key belongs to a member's row, the row names a row of `securityRoles`, and tha
 from connectwise_simulator import roles
 from connectwise_simulator.errors import FieldError
 from connectwise_simulator.models.system import API_MEMBER, MEMBER, SECURITY_ROLE
+from connectwise_simulator.records.required import missing
 from connectwise_simulator.roles import Role
 from connectwise_simulator.schema import Record
 from connectwise_simulator.site import Key, Site, reference
@@ -73,12 +74,7 @@ def computed(site: Site, record: Record) -> Record:
 
 def problems(_site: Site, record: Record, before: Record | None) -> list[FieldError]:
     """A person has more that must be given than an API member."""
-    view = API_MEMBER if record.get("licenseClass") == API else MEMBER
-    return [
-        FieldError("MissingRequiredField", f"The field {field.name} is required.", field.name)
-        for field in view.fields.values()
-        if field.required and record.get(field.name) in (None, "") and (before is None or field.name in before)
-    ]
+    return missing(API_MEMBER if record.get("licenseClass") == API else MEMBER, record, before)
 
 
 def _free(table: Table, name: str, text: str, longest: int) -> str:

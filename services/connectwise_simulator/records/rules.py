@@ -10,6 +10,7 @@ from connectwise_simulator.clock import civil, is_day
 from connectwise_simulator.errors import FieldError, invalid
 from connectwise_simulator.peers import callback_entries
 from connectwise_simulator.records import companies, custom_fields, lists, members
+from connectwise_simulator.records.required import missing
 from connectwise_simulator.registry import TABLES
 from connectwise_simulator.roles import Role
 from connectwise_simulator.schema import Kind, Record
@@ -37,14 +38,8 @@ def store(site: Site, actor: Actor, table: str, record: Record, before: Record |
     if before is None:
         record = {**flags(table), **rules.defaults(site, record), **_present(record)}
     record = _present(record)
-    missing = [
-        FieldError("MissingRequiredField", f"The field {f.name} is required.", f.name)
-        for f in spec.model.fields.values()
-        # A record from a scenario may lack what a client must give: only clearing it is refused then.
-        if f.required and record.get(f.name) in (None, "") and (before is None or f.name in before)
-    ]
-    if missing:
-        raise invalid(spec.model.resource, *missing)
+    if lacking := missing(spec.model, record, before):
+        raise invalid(spec.model.resource, *lacking)
     record = {**record, **rules.computed(site, record)}
     if table == "agreements" and before is not None:
         record |= agreements.rescheduled(site, record, before)

@@ -32,6 +32,7 @@ BUILT_IN = Path(__file__).parent / "builtin.yaml"
 # What has a part of its own in a scenario; the rows of every other table of the API are given under `setup`.
 _OWN_PARTS = ("companies", "contacts", "catalog", "agreements", "additions")
 _ROWS = tuple(dict.fromkeys(r.table for r in RESOURCES if r.table in TABLES and r.table not in _OWN_PARTS))
+_FIRST = (*USUAL, "userDefinedFields")  # what the parts refer to
 
 
 def add_sites(world: World, document: scenario.Scenario, source: str) -> list[Site]:
@@ -77,7 +78,7 @@ class _Seeding:
         spec, at = self._spec, self._at
         self._dates(scenario_dates.of_site(spec), at)
         self._roles()
-        self._setup(USUAL)
+        self._setup(_FIRST)
         self._setup_names()
         more = None if spec.generate is None else Generated(spec.generate, self._site.clock.today())
         for number, company in enumerate(chain(spec.companies, more.companies() if more else ())):
@@ -86,7 +87,7 @@ class _Seeding:
             self._catalog_item(item, (*at, "catalog", number))
         for number, agreement in enumerate(chain(spec.agreements, more.agreements() if more else ())):
             self._agreement(agreement, (*at, "agreements", number))
-        self._setup([table for table in _ROWS if table not in USUAL])
+        self._setup([table for table in _ROWS if table not in _FIRST])
         for part in (companies, lists, custom_fields):
             part.begin(self._site)
         for number, order in enumerate(spec.faults):
@@ -193,30 +194,41 @@ class _Seeding:
                 self._note((*at, name), f"should be a {field.reference or field.kind.name.lower()}, not {value!r}")
             for wrong in reading.errors:
                 self._note((*at, name), wrong.message)
+        if "customFields" in values:
+            self._custom_fields(table, values, (*at, "customFields"))
         return values
+
+    def _custom_fields(self, table: str, values: Record, at: Location) -> None:
+        for wrong in custom_fields.problems(self._site, table, values, None):
+            if wrong.code != "MissingRequiredField":  # it may have become required later
+                self._note(at, wrong.message)
+
+    def _with_more(self, table: str, own: Record, more: scenario.More, at: Location) -> Record:
+        """A record of what its keys say and of further members; what a key can say is never said twice."""
+        at = (*at, "more")
+        for name in more:
+            if name in own:
+                self._note((*at, name), "is given by a key of its own, not in more")
+        return {**own, **self._given(table, {n: value for n, value in more.items() if n not in own}, at)}
 
     def _company(self, spec: scenario.CompanySpec, at: Location) -> None:
         self._dates(scenario_dates.of_company(spec), at)
-        company = self._put(
-            "companies",
-            {
-                "id": spec.id,
-                "identifier": spec.identifier,
-                "name": spec.name,
-                "city": spec.city,
-                "status": self._reference("CompanyStatusReference", spec.status, (*at, "status")),
-                "types": [
-                    found
-                    for number, name in enumerate(spec.types)
-                    if (found := self._reference("CompanyTypeReference", name, (*at, "types", number)))
-                ],
-                "currency": self._reference("CurrencyReference", spec.currency, (*at, "currency")),
-                **self._given("companies", spec.more, (*at, "more")),
-            },
-            at,
-            spec.entered,
-            spec.updated,
-        )
+        own = {
+            "id": spec.id,
+            "identifier": spec.identifier,
+            "name": spec.name,
+            "city": spec.city,
+            "status": self._reference("CompanyStatusReference", spec.status, (*at, "status")),
+            "types": [
+                found
+                for number, name in enumerate(spec.types)
+                if (found := self._reference("CompanyTypeReference", name, (*at, "types", number)))
+            ],
+            "currency": self._reference("CurrencyReference", spec.currency, (*at, "currency")),
+            "defaultContact": None,  # the first of contacts
+        }
+        record = self._with_more("companies", own, spec.more, at)
+        company = self._put("companies", record, at, spec.entered, spec.updated)
         if company is None:
             return
         people = spec.contacts
@@ -230,45 +242,36 @@ class _Seeding:
 
     def _contact(self, spec: scenario.ContactSpec, company: Record, first: bool, at: Location) -> Record | None:
         email = {"id": 1, "value": spec.email, "defaultFlag": True, "communicationType": "Email"}
-        return self._put(
-            "contacts",
-            {
-                "id": spec.id,
-                "firstName": spec.first_name,
-                "lastName": spec.last_name or None,
-                "company": reference("CompanyReference", company),
-                "defaultFlag": first,
-                "defaultBillingFlag": first,
-                "communicationItems": [email] if spec.email else None,
-                **self._given("contacts", spec.more, (*at, "more")),
-            },
-            at,
-        )
+        own = {
+            "id": spec.id,
+            "firstName": spec.first_name,
+            "lastName": spec.last_name or None,
+            "company": reference("CompanyReference", company),
+            "communicationItems": [email] if spec.email else None,
+        }
+        usual = {"defaultFlag": first, "defaultBillingFlag": first}
+        return self._put("contacts", {**usual, **self._with_more("contacts", own, spec.more, at)}, at)
 
     def _catalog_item(self, spec: scenario.CatalogSpec, at: Location) -> None:
         description = spec.description or spec.identifier[:60]
-        self._put(
-            "catalog",
-            {
-                "id": spec.id,
-                "identifier": spec.identifier,
-                "description": description,
-                "customerDescription": description,
-                "price": spec.price,
-                "cost": spec.cost,
-                "productClass": spec.product_class,
-                "category": self._reference("ProductCategoryReference", spec.category, (*at, "category")),
-                "subcategory": self._reference("ProductSubCategoryReference", spec.subcategory, (*at, "subcategory")),
-                "type": self._reference("ProductTypeReference", spec.type, (*at, "type")),
-                "unitOfMeasure": self._reference("UnitOfMeasureReference", spec.unit, (*at, "unit")),
-                "taxableFlag": spec.taxable,
-                "inactiveFlag": spec.inactive,
-                "integrationXRef": spec.xref,
-                "vendorSku": spec.vendor_sku,
-                **self._given("catalog", spec.more, (*at, "more")),
-            },
-            at,
-        )
+        own = {
+            "id": spec.id,
+            "identifier": spec.identifier,
+            "description": description,
+            "price": spec.price,
+            "cost": spec.cost,
+            "productClass": spec.product_class,
+            "category": self._reference("ProductCategoryReference", spec.category, (*at, "category")),
+            "subcategory": self._reference("ProductSubCategoryReference", spec.subcategory, (*at, "subcategory")),
+            "type": self._reference("ProductTypeReference", spec.type, (*at, "type")),
+            "unitOfMeasure": self._reference("UnitOfMeasureReference", spec.unit, (*at, "unit")),
+            "taxableFlag": spec.taxable,
+            "inactiveFlag": spec.inactive,
+            "integrationXRef": spec.xref,
+            "vendorSku": spec.vendor_sku,
+        }
+        usual = {"customerDescription": description}
+        self._put("catalog", {**usual, **self._with_more("catalog", own, spec.more, at)}, at)
 
     def _agreement(self, spec: scenario.AgreementSpec, at: Location) -> None:
         self._dates(scenario_dates.of_agreement(spec), at)
@@ -279,12 +282,11 @@ class _Seeding:
             return
         type_name = spec.type or next((t["name"] for t in self._site.tables["agreementTypes"]), None)
         cycle = "One-Time" if spec.one_time and spec.billing_cycle == "Monthly" else spec.billing_cycle
-        record = {
+        own = {
             "id": spec.id,
             "name": spec.name,
             "type": self._reference("AgreementTypeReference", type_name, (*at, "type")),
             "company": reference("CompanyReference", company),
-            "contact": company.get("defaultContact"),
             "parentAgreement": reference("AgreementReference", parent) if parent else None,
             "billingCycle": self._reference("BillingCycleReference", cycle, (*at, "billing_cycle")),
             "invoicingCycle": spec.invoicing_cycle,
@@ -298,11 +300,11 @@ class _Seeding:
             "noEndingDateFlag": spec.end is None,
             "cancelledFlag": spec.cancelled is not None,
             "dateCancelled": civil(spec.cancelled) if spec.cancelled else None,
+            "nextInvoiceDate": civil(spec.next_invoice_date) if spec.next_invoice_date else None,
             "currency": self._reference("CurrencyReference", spec.currency, (*at, "currency")),
-            **self._given("agreements", spec.more, (*at, "more")),
         }
-        if spec.next_invoice_date is not None:
-            record["nextInvoiceDate"] = civil(spec.next_invoice_date)
+        usual = {"contact": company.get("defaultContact")}
+        record = {**usual, **self._with_more("agreements", own, spec.more, at)}
         agreement = self._put("agreements", record, at, spec.entered, spec.updated)
         for number, addition in enumerate(spec.additions):
             below = (*at, "additions", number)
@@ -314,25 +316,23 @@ class _Seeding:
         item = self._named("catalog", "identifier", spec.product, (*at, "product"))
         if item is None:
             return
-        self._put(
-            "additions",
-            {
-                "id": spec.id,
-                "agreementId": agreement["id"],
-                "product": reference("IvItemReference", item),
-                "quantity": spec.quantity,
-                "lessIncluded": spec.less_included,
-                "unitPrice": spec.price,
-                "unitCost": spec.cost,
-                "billCustomer": spec.bill,
-                "effectiveDate": civil(spec.effective) if spec.effective else agreement["billStartDate"],
-                "cancelledDate": civil(spec.cancelled) if spec.cancelled else None,
-                "serialNumber": spec.serial_number,
-                "invoiceDescription": spec.invoice_description,
-                **self._given("additions", spec.more, (*at, "more")),
-            },
-            at,
-        )
+        if item["productClass"] == "Bundle":  # contract 3.3
+            self._note((*at, "product"), f"'{spec.product}' is a bundle and cannot be an addition")
+        own = {
+            "id": spec.id,
+            "product": reference("IvItemReference", item),
+            "quantity": spec.quantity,
+            "lessIncluded": spec.less_included,
+            "unitPrice": spec.price,
+            "unitCost": spec.cost,
+            "billCustomer": spec.bill,
+            "effectiveDate": civil(spec.effective) if spec.effective else agreement["billStartDate"],
+            "cancelledDate": civil(spec.cancelled) if spec.cancelled else None,
+            "serialNumber": spec.serial_number,
+            "invoiceDescription": spec.invoice_description,
+        }
+        record = self._with_more("additions", own, spec.more, at)
+        self._put("additions", {"agreementId": agreement["id"], **record}, at)
 
     def _put(
         self, table: str, given: Record, at: Location, entered: datetime | None = None, updated: datetime | None = None

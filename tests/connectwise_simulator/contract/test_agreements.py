@@ -29,6 +29,7 @@ async def test_agreement_that_worked_live_works_here(site: Site) -> None:
         billingTerms={"id": 1},
     )
     assert (made["agreementStatus"], made["billingCycle"]["name"]) == ("Active", "Monthly")
+    assert made["employeeCompRate"] == "Actual"  # the type's
 
 
 async def test_bill_start_is_the_sites_own_today_where_it_is_left_out(site: Site) -> None:
@@ -158,3 +159,31 @@ async def test_recap_tells_the_invoice_dates(site: Site) -> None:
     rows = (await site.get("finance/agreementrecap/", params={"conditions": f"id = {ADVANCE}"})).json()
     assert [row["id"] for row in rows] == [ADVANCE]
     assert rows[0]["nextInvoiceDate"].startswith("2026-04-01")
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        {"cancelledFlag": True, "dateCancelled": "2001-01-01T00:00:00Z"},
+        {"startDate": "2030-01-01T00:00:00Z"},
+        {"billStartDate": "2030-01-01T00:00:00Z"},
+    ],
+)
+async def test_odd_dates_of_a_running_agreement_are_taken_and_it_can_still_be_read(
+    site_with: MakeSite, dates: dict[str, Any]
+) -> None:
+    """3.3: no source names a rule but for additions; an end before the start is refused [assumed]."""
+    site = await site_with()
+    await site.add(PRORATING, effectiveDate=NEXT)
+    agreement = f"finance/agreements/{PRORATING}"
+    answer = await site.patch(agreement, json=[{"op": "add", "path": k, "value": v} for k, v in dates.items()])
+    assert answer.status_code == 200, answer.text
+    assert dates.items() <= answer.json().items()
+    paths = ("", "/additions", "/recurringParameters/1", f"/../../agreementrecap/{PRORATING}")
+    for path in paths:
+        assert (await site.get(f"{agreement}{path}")).status_code == 200, path
+    await site.control("GET", f"sites/{site.company}/agreements/{PRORATING}/next-invoice")
+    await site.control("POST", "clock", json={"site": site.company, "days": 40})
+    assert (await site.get(agreement)).status_code == 200
+    over = [{"op": "replace", "path": "endDate", "value": "2000-01-01T00:00:00Z"}]
+    assert (await site.patch(agreement, json=over)).status_code == 400

@@ -55,6 +55,25 @@ async def test_same_registration_twice_is_object_exists(site: Site) -> None:
     assert (await site.delete(f"{CALLBACKS}/{made['id']}")).status_code == 204
 
 
+@pytest.mark.parametrize(
+    ("kind", "same"), [("Agreements", "agreement"), ("companies", "Company"), ("ProductCatalogs", "productCatalog")]
+)
+async def test_type_is_taken_in_the_plural_too_and_means_the_same(site: Site, kind: str, same: str) -> None:
+    """2.9: the guide lists plurals, public clients send the singular."""
+    made = await site.post(CALLBACKS, json=_entry(url="http://127.0.0.1:9/plural", type=kind))
+    assert (made.status_code, made.json().get("type")) == (201, kind), made.text
+    again = await site.post(CALLBACKS, json=_entry(url="http://127.0.0.1:9/plural", type=same))
+    assert [error["code"] for error in again.json()["errors"]] == ["ObjectExists"]
+    assert (await site.delete(f"{CALLBACKS}/{made.json()['id']}")).status_code == 204
+
+
+@pytest.mark.parametrize("kind", ["Agreementss", "Companys", "s", "Activitys"])
+async def test_type_that_is_neither_is_refused(site: Site, kind: str) -> None:
+    """2.9: only the types that are listed."""
+    answer = await site.post(CALLBACKS, json=_entry(type=kind))
+    assert [error["field"] for error in answer.json()["errors"]] == ["type"]
+
+
 @pytest.mark.parametrize("name", ["url", "objectId", "type", "level"])
 async def test_registration_needs_its_members(site: Site, name: str) -> None:
     """2.9: required members."""

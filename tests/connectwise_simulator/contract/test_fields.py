@@ -30,6 +30,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "company/companies/statuses": {"name": "Fields"},
     "company/companies/types": {"name": "Fields"},
     "finance/billingCycles": {"identifier": "F", "name": "Fields", "billingOptions": "Monthly"},
+    "finance/invoices": {"type": "Standard", "company": {"id": 10}},
+    "system/apiMembers": {"identifier": "Fields"},
 }
 LONGEST = {
     "company/companies": {
@@ -69,6 +71,17 @@ CHOICES = {
     ("procurement/catalog", "billableOption"): ("Billable", "DoNotBill", "NoCharge", "NoDefault"),
     ("procurement/types", "typeXref"): ("InventoryPart", "NonInventoryPart", "OtherCharge", "Service"),
 }
+NEEDED_ON_UPDATE: dict[str, dict[str, Any]] = {
+    "finance/agreements": {
+        "employeeCompRate": "Hourly",
+        "invoicingCycle": "ContractYear",
+        "billTime": "NoCharge",
+        "billExpenses": "NoCharge",
+        "billProducts": "NoCharge",
+    },
+    "finance/invoices": {"invoiceNumber": "F-1", "locationId": 1},
+    "system/apiMembers": {"name": "Fields"},
+}
 _NUMBERS = iter(range(10_000))
 
 
@@ -90,6 +103,38 @@ async def test_member_is_required(site: Site, path: str, name: str) -> None:
     answer = await site.post(path, json=body)
     assert answer.status_code == 400
     assert name in [error["field"] for error in answer.json()["errors"]]
+
+
+@pytest.mark.parametrize(("path", "name"), [(path, name) for path, more in NEEDED_ON_UPDATE.items() for name in more])
+async def test_member_needed_on_updates_is_left_out_of_a_creation_only(site: Site, path: str, name: str) -> None:
+    """3.2: the dagger: a replacement gives it; patches may leave it, or clear it [assumed]."""
+    body = _body(path)
+    value = NEEDED_ON_UPDATE[path][name]
+    made = await site.post(path, json={**body, name: value})
+    assert made.status_code == 201, made.text
+    there = f"{path}/{made.json()['id']}"
+    more = {**body, **{k: made.json().get(k, v) for k, v in NEEDED_ON_UPDATE[path].items()}}
+    refused = [
+        await site.put(there, json={k: v for k, v in more.items() if k != name}),
+        await site.put(there, json={**more, name: None}),
+    ]
+    for answer in refused:
+        assert answer.status_code == 400, answer.text
+        assert [(e["code"], e["field"]) for e in answer.json()["errors"]] == [("MissingRequiredField", name)]
+    replaced = await site.put(there, json=more)
+    assert (replaced.status_code, replaced.json()[name]) == (200, value), replaced.text
+    first = next(iter(body))
+    patched = await site.patch(there, json=[{"op": "replace", "path": first, "value": body[first]}])
+    assert (patched.status_code, patched.json()[name]) == (200, value), patched.text
+    assert (await site.patch(there, json=[{"op": "remove", "path": name}])).status_code == 200
+
+
+@pytest.mark.parametrize("path", NEEDED_ON_UPDATE)
+async def test_record_made_with_the_least_can_be_put_back(site: Site, path: str) -> None:
+    """3.2: what is needed on updates is filled in on creation, or not needed until it is there [assumed]."""
+    made = await site.post(path, json=_body(path))
+    answer = await site.put(f"{path}/{made.json()['id']}", json=made.json())
+    assert (answer.status_code, {**answer.json(), "_info": 0}) == (200, {**made.json(), "_info": 0}), answer.text
 
 
 @pytest.mark.parametrize(
