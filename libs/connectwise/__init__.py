@@ -23,8 +23,10 @@ from connectwise.models.agreements import (
     AgreementStatus,
     AgreementType,
     BillCustomer,
+    InvoicingCycle,
     NewAddition,
     NewAgreement,
+    PeriodType,
 )
 from connectwise.models.base import Reference
 from connectwise.models.catalog import CatalogItem, CatalogItemChange, NewCatalogItem, ProductClass
@@ -130,6 +132,7 @@ __all__ = [
     "DeliveryRefused",
     "Drifted",
     "Invoice",
+    "InvoicingCycle",
     "Level",
     "Member",
     "MySecurity",
@@ -148,6 +151,7 @@ __all__ = [
     "NewUnitOfMeasure",
     "NotApplied",
     "Order",
+    "PeriodType",
     "ProductClass",
     "ProductType",
     "Ref",

@@ -56,6 +56,11 @@ class ConnectWise:
     calls this site, and so may be `breaker`. `version` pins the models that the site speaks. Opens nothing before the
     first call.
 
+    `deadline` bounds one attempt of a call, in seconds: from the moment it is asked for, with the search for the API's
+    address and the wait for the limiter, to the last byte of the answer. A call in one attempt ends within it; one that
+    is repeated begins no attempt later than `retry.seconds` after its first. Where the address is not found in time the
+    outcome is `NOT_SENT`. `company_info` alone is bound by `retry` only.
+
     Raises:
         AddressRefused: the address is not public https; `addresses` can allow more.
     """
@@ -137,6 +142,7 @@ class ConnectWise:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        await self._discovery.aclose()
         await self._login.aclose()
         await self._api.aclose()
 

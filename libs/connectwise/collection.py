@@ -23,7 +23,11 @@ _FRAME = len("/vNNNN_N/apis/3.0?conditions=&pageId=2147483647")
 
 
 class Records(Generic[R]):
-    """The records under one path, to read."""
+    """The records under one path, to read.
+
+    Reads are repeated where that can help, unless `attempts=1`; `admit_within` bounds each call's wait for its turn, in
+    seconds. A list makes a call a page.
+    """
 
     def __init__(self, calls: Calls, path: str, record: type[R], *, page_size: int = 500) -> None:
         self._calls = calls
@@ -39,21 +43,24 @@ class Records(Generic[R]):
         custom: CustomFieldCondition | None = None,
         order_by: Order | None = None,
         fields: Sequence[str] | None = None,
+        attempts: int | None = None,
+        admit_within: float | None = None,
     ) -> AsyncIterator[R]:
         """Every record that the filters find, one page in memory at a time.
 
         Without `order_by`, each comes once, ordered by id within a request, whatever is written meanwhile; a list of
         values too long for one URL is asked for in parts. With `order_by` the pages are numbered, which is no snapshot:
         what comes or goes meanwhile can show a row twice or hide one. `fields` names the members to ask for, by the
-        site's names; the id is always among them.
+        site's names or ours, such as `company/id`; the id is always among them, and what is not is None.
 
         Raises:
             ApiError: the list was not read to its end.
             ConditionTooLong: no URL can hold the filters.
+            ValueError: the record has no member of such a name.
         """
         params = _filters(child, custom)
         if fields is not None:
-            params["fields"] = ",".join(dict.fromkeys(["id", *fields]))
+            params["fields"] = ",".join(dict.fromkeys(["id", *map(self._record.wire_path, fields)]))
         if order_by is not None:
             params["orderBy"] = order_by.text
         conditions = self._conditions(where, params)
@@ -62,7 +69,9 @@ class Records(Generic[R]):
         seen: set[int] = set()
         for condition in conditions:
             filtered = params if condition is None else {**params, "conditions": condition.text}
-            async for rows, answer in self._pages(filtered, ordered=order_by is not None):
+            ordered = order_by is not None
+            pages = self._pages(filtered, ordered=ordered, attempts=attempts, admit_within=admit_within)
+            async for rows, answer in pages:
                 for raw in rows:
                     record = self._read(raw, answer)
                     if len(conditions) > 1 and record.id in seen:
@@ -79,24 +88,45 @@ class Records(Generic[R]):
         custom: CustomFieldCondition | None = None,
         order_by: Order | None = None,
         fields: Sequence[str] | None = None,
+        attempts: int | None = None,
+        admit_within: float | None = None,
     ) -> list[R]:
         """Every record that the filters find, in memory at once."""
-        found = self.iterate(where, child=child, custom=custom, order_by=order_by, fields=fields)
+        found = self.iterate(
+            where,
+            child=child,
+            custom=custom,
+            order_by=order_by,
+            fields=fields,
+            attempts=attempts,
+            admit_within=admit_within,
+        )
         return [record async for record in found]
 
-    async def get(self, record_id: int) -> R:
+    async def get(self, record_id: int, *, attempts: int | None = None, admit_within: float | None = None) -> R:
         """One record.
 
         Raises:
             ApiError: `NOT_FOUND`, there is no such record, or none that the key may see; `AMBIGUOUS`, the answer is
                 another record.
         """
-        return self._read_this(record_id, await self._calls.read(self._path_of(record_id)))
+        answer = await self._calls.read(self._path_of(record_id), attempts=attempts, admit_within=admit_within)
+        return self._read_this(record_id, answer)
 
-    def _pages(self, params: dict[str, str | int], *, ordered: bool) -> AsyncIterator[Page]:
+    def _pages(
+        self, params: dict[str, str | int], *, ordered: bool, attempts: int | None, admit_within: float | None
+    ) -> AsyncIterator[Page]:
         if ordered:
-            return numbered_pages(self._calls, self._path, params, page_size=self._page_size)
-        return forward_pages(self._calls, self._path, {**params, "pageSize": self._page_size})
+            return numbered_pages(
+                self._calls,
+                self._path,
+                params,
+                page_size=self._page_size,
+                attempts=attempts,
+                admit_within=admit_within,
+            )
+        sized = {**params, "pageSize": self._page_size}
+        return forward_pages(self._calls, self._path, sized, attempts=attempts, admit_within=admit_within)
 
     def _conditions(self, where: Condition | None, params: dict[str, str | int]) -> "Sequence[Condition | None]":
         taken = len(self._path) + sum(len(name) + len(quote(str(value), safe="")) + 2 for name, value in params.items())
@@ -137,16 +167,21 @@ class Collection(Records[R]):
         *,
         child: ChildCondition | None = None,
         custom: CustomFieldCondition | None = None,
+        attempts: int | None = None,
+        admit_within: float | None = None,
     ) -> int:
         """How many records the filters find."""
         params = _filters(child, custom)
         conditions = self._conditions(where, params)
         if len(conditions) > 1:  # the parts may overlap, so their counts cannot be added
-            found = self.iterate(where, child=child, custom=custom, fields=("id",))
+            found = self.iterate(
+                where, child=child, custom=custom, fields=("id",), attempts=attempts, admit_within=admit_within
+            )
             return len({record.id async for record in found})
         only = conditions[0]
         path = f"{self._path.rstrip('/')}/count"
-        answer = await self._calls.read(path, {**params, "conditions": only.text} if only is not None else params)
+        filtered = params if only is None else {**params, "conditions": only.text}
+        answer = await self._calls.read(path, filtered, attempts=attempts, admit_within=admit_within)
         number = answer.json.get("count") if isinstance(answer.json, dict) else None
         if not isinstance(number, int):
             raise ApiError(Outcome.AMBIGUOUS, "unreadable_answer", "The site's count is no number.", call=path)
@@ -156,7 +191,7 @@ class Collection(Records[R]):
 class WritableCollection(Collection[R], Generic[R, N, C]):
     """Records that can be created, changed and deleted.
 
-    In all writes, `admit_within` bounds the wait for the site's call budget, in seconds.
+    In all writes, `admit_within` bounds the wait for the API's address and the site's call budget, in seconds.
     """
 
     async def create(self, new: N, *, admit_within: float | None = None) -> R:

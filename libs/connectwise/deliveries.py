@@ -24,7 +24,10 @@ _LARGEST_BODY = 1024 * 1024
 
 
 class DeliveryRefused(Exception):  # noqa: N818 - named by the fact
-    """A delivery that is not the site's; `code` says why: unreadable, foreign_key_address, no_key or bad_signature."""
+    """A delivery that is not for us; `code` says why.
+
+    `unreadable`, `foreign_company`, `foreign_key_address`, `no_key` or `bad_signature`.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -61,7 +64,10 @@ def verify(raw_body: bytes, signature: str, signing_key: str) -> bool:
 
 
 class Deliveries:
-    """Verifies what arrives for one site; keep one for as long as callbacks may arrive.
+    """Verifies what arrives for one company of a site; keep one for as long as callbacks may arrive.
+
+    The cloud's hosts serve many companies, so a delivery of another one is signed as well as ours; it is refused by
+    the company id in it. Only that company's own word says so: a delivery stays a hint to read the record.
 
     Signing keys are fetched without credentials from the site's own hosts and kept for an hour, 16 at most; a
     signature that does not fit has the key fetched anew, in case it was changed, at most once a minute.
@@ -69,11 +75,21 @@ class Deliveries:
     A signature covers the body alone, without a time or a number, so the only sign of a replay is the body itself: the
     last 10,000 accepted ones are remembered by their hash. They hold the record with the time of its last change, so
     two real events do not look alike. A repeat is said, not refused: the site itself repeats what was not answered.
+    The memory is this object's: another process, or the same one started again, does not know what was accepted.
     """
 
     def __init__(
-        self, site: Site, *, addresses: AddressPolicy | None = None, deadline: float = 5.0, clock: Clock | None = None
+        self,
+        site: Site,
+        company_id: str,
+        *,
+        addresses: AddressPolicy | None = None,
+        deadline: float = 5.0,
+        clock: Clock | None = None,
     ) -> None:
+        if not company_id.strip():
+            raise ValueError("deliveries are those of one company")
+        self._company_id = company_id.strip().casefold()
         self._clock = clock or LoopClock()
         limiter = Limiter(_LOOK_UPS_PER_MINUTE, api="connectwise-keys", clock=self._clock)
         self._hosts = {
@@ -89,10 +105,12 @@ class Deliveries:
         """The delivery in a body as it came over the wire, with the header `x-content-signature`.
 
         Raises:
-            DeliveryRefused: it is not the site's; answer 401 or 400.
+            DeliveryRefused: it is not the site's, or not this company's; answer 401 or 400.
             ApiError: the key could not be fetched; answer 429, then the site delivers again.
         """
         body = _object(raw_body)
+        if str(body.get("CompanyId") or "").strip().casefold() != self._company_id:
+            raise DeliveryRefused("foreign_company", "The delivery is of another company, or of none.")
         address = _key_address(body)
         if not verify(raw_body, signature, await self._key(address)) and (
             self._age(address) < _KEY_SECONDS_AT_LEAST

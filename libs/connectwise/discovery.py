@@ -10,10 +10,14 @@ from pydantic.alias_generators import to_pascal
 from connectwise.models.base import Record
 from httpkit import ApiError, Clock, HttpClient, LoopClock, Outcome
 
+_CALL = "/login/companyinfo/{company}"
 _CODEBASE = re.compile(r"[A-Za-z0-9_.]{1,40}")
+_ON_PREMISE = "v4_6_release"
 _NOT_FOUND = 404
-# A stale codebase answers 404, and so does every record that is gone: asking once a minute finds a move soon enough.
-_SECONDS_BETWEEN = 60.0
+# How long is not looked again after looking in vain. A redirect, or a 404 where no record can be missing, is a clear
+# sign, but a refused key makes every call of the cloud such a 404. On a record's address a 404 is nothing unusual.
+_SECONDS_AFTER_CLEAR_SIGN = 5.0
+_SECONDS_AFTER_FAINT_SIGN = 60.0
 
 
 class CompanyInfo(Record):
@@ -37,34 +41,38 @@ class CompanyInfo(Record):
 class Discovery:
     """Asks the site's company info for its codebase, once, and again when the API seems to have moved.
 
-    Company info needs no sign-in, so none is sent.
+    Company info needs no sign-in, so none is sent. It is one question of all who wait for it: each waits as long as it
+    may, and the question goes on without those who could not.
     """
 
     def __init__(self, http: HttpClient, company_id: str, *, clock: Clock | None = None) -> None:
         self._http = http
         self._company_id = company_id
         self._clock = clock or LoopClock()
-        self._lock = asyncio.Lock()
+        self._asking: asyncio.Task[CompanyInfo] | None = None
         self._info: CompanyInfo | None = None
         self._base_path: str | None = None
-        self._asked_at = float("-inf")
+        self._in_vain_at: dict[bool, float] = {}
 
     @property
     def is_cloud(self) -> bool:
-        """Whether the site has said that it is one of the vendor's cloud."""
-        return self._info is not None and bool(self._info.is_cloud)
+        """Whether the site has said that it is one of the vendor's cloud, at least by its codebase (contract 2.2)."""
+        if self._info is None:
+            return False
+        if self._info.is_cloud is None:
+            return str(self._info.codebase).strip("/") != _ON_PREMISE
+        return self._info.is_cloud
 
-    async def base_path(self) -> str:
-        """The path under which the API answers, such as `/v2025_1/apis/3.0`.
+    async def base_path(self, within: float | None = None) -> str:
+        """The path under which the API answers, such as `/v2025_1/apis/3.0`, found in at most `within` seconds.
 
         Raises:
-            ApiError: `CONFIG` when the site has no such company; `NOT_SENT` when it could not be asked, as the call
-                that needed the path has then not been made.
+            ApiError: `CONFIG` when the site has no such company; `NOT_SENT` when it could not be asked, or not in time,
+                as the call that needed the path has then not been made.
         """
-        async with self._lock:
-            if self._base_path is None:
-                await self._ask()
-            return str(self._base_path)
+        if self._base_path is None:
+            await self._answer(within)
+        return str(self._base_path)
 
     async def company_info(self) -> CompanyInfo:
         """Company info as the site gives it now.
@@ -72,22 +80,61 @@ class Discovery:
         Raises:
             ApiError: as `base_path`.
         """
-        async with self._lock:
-            return await self._ask()
+        return await self._answer(None)
 
-    async def has_moved(self, base_path: str) -> bool:
-        """Ask again, at most once a minute; whether the base path is now another one than the caller used."""
-        async with self._lock:
-            if self._base_path == base_path and self._clock.now() - self._asked_at >= _SECONDS_BETWEEN:
-                await self._ask()
-            return self._base_path != base_path
+    async def has_moved(self, base_path: str, *, is_clear: bool, within: float) -> bool:
+        """Whether the base path is another one than the caller used; asks again, but not soon after asking in vain.
+
+        `is_clear`: what the caller was answered is no answer of an API that has stayed where it was.
+
+        Raises:
+            ApiError: as `base_path`.
+        """
+        if self._base_path == base_path and (self._asking is not None or self._may_ask(is_clear=is_clear)):
+            await self._answer(within)
+        if self._base_path != base_path:
+            self._in_vain_at.clear()
+        return self._base_path != base_path
+
+    async def aclose(self) -> None:
+        """Give up the question that is under way; those who wait for it are told."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
+
+    def _may_ask(self, *, is_clear: bool) -> bool:
+        """Whether it is time to look again; if so, this look counts as one in vain until it has found something."""
+        now = self._clock.now()
+        wait = _SECONDS_AFTER_CLEAR_SIGN if is_clear else _SECONDS_AFTER_FAINT_SIGN
+        if now - self._in_vain_at.get(is_clear, float("-inf")) < wait:
+            return False
+        self._in_vain_at[is_clear] = now
+        return True
+
+    async def _answer(self, within: float | None) -> CompanyInfo:
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+            self._asking.add_done_callback(self._answered)
+        asking = self._asking
+        await asyncio.wait([asking], timeout=within)
+        if not asking.done() or asking.cancelled():
+            raise ApiError(
+                Outcome.NOT_SENT,
+                "discovery_deadline_passed",
+                "The site did not say in time where its API is; the call was not made.",
+                call=f"GET {_CALL}",
+            )
+        return asking.result()
+
+    def _answered(self, asking: asyncio.Task[CompanyInfo]) -> None:
+        self._asking = None
+        if not asking.cancelled():
+            asking.exception()  # taken, in case all who waited have left
 
     async def _ask(self) -> CompanyInfo:
-        self._asked_at = self._clock.now()
         path = f"/login/companyinfo/{quote(self._company_id, safe='')}"
-        call = "/login/companyinfo/{company}"
         try:
-            answer = await self._http.request("GET", path, endpoint=call)
+            answer = await self._http.request("GET", path, endpoint=_CALL)
         except ApiError as error:
             raise _unreachable(error) from error
         if answer.json is None:
@@ -98,7 +145,7 @@ class Discovery:
                 status=200,
             )
         try:
-            info = CompanyInfo.read(answer.json, request_id=answer.request_id, call=call)
+            info = CompanyInfo.read(answer.json, request_id=answer.request_id, call=_CALL)
         except ApiError as error:
             raise _foreign() from error
         codebase = (info.codebase or "").strip("/")

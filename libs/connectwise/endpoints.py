@@ -70,39 +70,48 @@ M = TypeVar("M", bound=Record)
 
 
 class System:
-    """The site itself, and what the caller may do there."""
+    """The site itself, and what the caller may do there; `attempts` and `admit_within` as in every collection."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self.members = Collection(calls, "/system/info/members", Member)
         self.user_defined_fields = Collection(calls, "/system/userDefinedFields", UserDefinedField)
 
-    async def info(self) -> SystemInfo:
+    async def info(self, *, attempts: int | None = None, admit_within: float | None = None) -> SystemInfo:
         """Version, kind and time zone of the site."""
         path = "/system/info"
-        answer = await self._calls.read(path)
+        answer = await self._calls.read(path, attempts=attempts, admit_within=admit_within)
         return SystemInfo.read(answer.json, request_id=answer.request_id, call=path)
 
-    async def my_security(self) -> list[MySecurity]:
+    async def my_security(self, *, attempts: int | None = None, admit_within: float | None = None) -> list[MySecurity]:
         """The caller's level for every module function; needs no right to read roles."""
-        return [row async for row in _numbered(self._calls, "/system/mySecurity", MySecurity)]
+        rows = _numbered(self._calls, "/system/mySecurity", MySecurity, attempts=attempts, admit_within=admit_within)
+        return [row async for row in rows]
 
-    async def my_customize_items(self) -> list[CustomizeItem]:
+    async def my_customize_items(
+        self, *, attempts: int | None = None, admit_within: float | None = None
+    ) -> list[CustomizeItem]:
         """What the caller's customised rights reach: agreement types, setup tables and the like."""
-        return [row async for row in _numbered(self._calls, "/system/mySecurity/customizeItems/", CustomizeItem)]
+        path = "/system/mySecurity/customizeItems/"
+        rows = _numbered(self._calls, path, CustomizeItem, attempts=attempts, admit_within=admit_within)
+        return [row async for row in rows]
 
-    async def me(self) -> Reference | None:
+    async def me(self, *, attempts: int | None = None, admit_within: float | None = None) -> Reference | None:
         """The member whose key this is, as far as the site names it: the API has no address for it."""
-        rows = await self.my_security()
+        rows = await self.my_security(attempts=attempts, admit_within=admit_within)
         return next((row.member for row in rows if row.member is not None), None)
 
-    async def audit_trail(self, kind: str, record_id: int) -> AsyncIterator[AuditEntry]:
+    async def audit_trail(
+        self, kind: str, record_id: int, *, attempts: int | None = None, admit_within: float | None = None
+    ) -> AsyncIterator[AuditEntry]:
         """What was done to a record; `kind` is an `AuditType` or another of the site's names.
 
         This list has numbered pages only (contract 2.4): entries that come meanwhile can show an older one twice.
         """
         params: dict[str, str | int] = {"type": kind, "id": record_id}
-        async for entry in _numbered(self._calls, "/system/audittrail", AuditEntry, params):
+        path = "/system/audittrail"
+        rows = _numbered(self._calls, path, AuditEntry, params, attempts=attempts, admit_within=admit_within)
+        async for entry in rows:
             yield entry
 
 
@@ -185,8 +194,17 @@ class Agreements(WritableCollection[Agreement, NewAgreement, AgreementChange]):
 
 
 async def _numbered(
-    calls: Calls, path: str, record: type[M], params: dict[str, str | int] | None = None
+    calls: Calls,
+    path: str,
+    record: type[M],
+    params: dict[str, str | int] | None = None,
+    *,
+    attempts: int | None,
+    admit_within: float | None,
 ) -> AsyncIterator[M]:
-    async for rows, answer in numbered_pages(calls, path, params or {}, page_size=LARGEST_PAGE):
+    pages = numbered_pages(
+        calls, path, params or {}, page_size=LARGEST_PAGE, attempts=attempts, admit_within=admit_within
+    )
+    async for rows, answer in pages:
         for raw in rows:
             yield record.read(raw, request_id=answer.request_id, call=path)

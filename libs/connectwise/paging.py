@@ -20,7 +20,9 @@ Params = Mapping[str, str | int]
 Page = tuple[list[Any], Answer]
 
 
-async def forward_pages(calls: Calls, path: str, params: Params) -> AsyncIterator[Page]:
+async def forward_pages(
+    calls: Calls, path: str, params: Params, *, attempts: int | None = None, admit_within: float | None = None
+) -> AsyncIterator[Page]:
     """Pages of the forward-only kind, ordered by id: rows that come or go between two pages shift nothing.
 
     Raises:
@@ -28,7 +30,8 @@ async def forward_pages(calls: Calls, path: str, params: Params) -> AsyncIterato
     """
     page_id = 0
     while True:
-        answer = await calls.read(path, {**params, "pageId": page_id} if page_id else params, forward=True)
+        params_of_page = {**params, "pageId": page_id} if page_id else params
+        answer = await calls.read(path, params_of_page, forward=True, attempts=attempts, admit_within=admit_within)
         yield _rows(answer, path), answer
         if "link" not in answer.headers:
             raise _broken("the answer does not say what comes next", answer, path)
@@ -40,7 +43,15 @@ async def forward_pages(calls: Calls, path: str, params: Params) -> AsyncIterato
         page_id = following
 
 
-async def numbered_pages(calls: Calls, path: str, params: Params, *, page_size: int) -> AsyncIterator[Page]:
+async def numbered_pages(
+    calls: Calls,
+    path: str,
+    params: Params,
+    *,
+    page_size: int,
+    attempts: int | None = None,
+    admit_within: float | None = None,
+) -> AsyncIterator[Page]:
     """Pages of the navigable kind, for lists that have no other and for those in an order of one's own.
 
     They are no snapshot: what comes or goes meanwhile shifts rows from one page to another.
@@ -48,15 +59,21 @@ async def numbered_pages(calls: Calls, path: str, params: Params, *, page_size: 
     Raises:
         ScanBroken: the site did not page as asked, so nobody knows whether this is all.
     """
-    number = 1
+    number, is_said = 1, True
     while True:
-        answer = await calls.read(path, {**params, "pageSize": page_size, "page": number})
+        params_of_page = {**params, "pageSize": page_size, "page": number}
+        answer = await calls.read(path, params_of_page, attempts=attempts, admit_within=admit_within)
         rows = _rows(answer, path)
-        yield rows, answer
-        # The last page names no next one, and a list of one page may have no header at all.
-        if "link" not in answer.headers and len(rows) >= page_size:
+        has_link = "link" in answer.headers
+        if rows and not has_link and not is_said:
             raise _broken("the answer does not say what comes next", answer, path)
+        yield rows, answer
         following = _next(answer.headers.get("link", ""), "page")
+        # The last page names no next one, and a list of one page may have no header at all: behind a full one that says
+        # nothing there must be nothing.
+        is_said = has_link or len(rows) < page_size
+        if not is_said:
+            following = number + 1
         if following is None:
             return
         if following <= number:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from httpkit import AddressPolicy, Refused, check_address
 
@@ -45,6 +46,16 @@ def site_of(text: str, policy: AddressPolicy | None = None) -> Site | Refused:
     if isinstance(address, Refused):
         return address
     if address.host.endswith(_CLOUD_DOMAINS):
+        if urlsplit(address.url).port is not None:
+            return Refused(
+                "port", "The vendor's cloud has no ports: enter its host alone, without the colon and number."
+            )
         host = address.host.removeprefix("api-")
         return Site(f"https://{host}", f"https://api-{host}")
     return Site(address.url, address.url)
+
+
+def may_be_cloud(api_url: str) -> bool:
+    """Whether a site of the cloud can have its API here: at an `api-` host, or played by a simulator on loopback."""
+    parts = urlsplit(api_url)
+    return parts.scheme == "http" or (parts.hostname or "").startswith("api-")

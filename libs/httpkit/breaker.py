@@ -11,7 +11,7 @@ _FAILURES = frozenset({Outcome.NOT_SENT, Outcome.AMBIGUOUS})
 class Breaker:
     """Opens after `failures` calls in a row without a proper answer; lets one probe out every `cool_down` seconds.
 
-    A refusal (400, 401, 404, 429) is a proper answer: the peer is alive.
+    A refusal (400, 401, 404, 429) or a redirect is a proper answer: the peer is alive.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ class HttpClient:
         self.base_url = base_url.rstrip("/")
         self._api = api
         self._limiter = limiter
-        self._deadline = deadline
+        self.deadline = deadline
         self._retry = retry or RetryPolicy()
         self._budget = RetryBudget()
         self._clock = clock or LoopClock()
@@ -83,6 +83,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         attempts: int | None = None,
         admit_within: float | None = None,
+        since: float | None = None,
         endpoint: str | None = None,
         expects_json: bool = True,
     ) -> Answer:
@@ -98,12 +99,14 @@ class HttpClient:
             headers: of this call.
             attempts: 1 for callers with their own protocol (delivery).
             admit_within: seconds to wait for the limiter, if less than the deadline.
+            since: when the call began, by the clock, if something had to be asked before; its times count from there.
             endpoint: the template in metrics and logs; numbers and UUIDs in the path become `{id}` otherwise. Names of
                 records in a path need one, lest each makes a time series of its own.
             expects_json: whether a 2xx body that is not JSON counts as unreadable.
 
         Raises:
-            ApiError: any other answer or failure; `outcome` says what is certain.
+            ApiError: any other answer or failure; `outcome` says what is certain of the last attempt, `lost` whether
+                one before it is in doubt.
         """
         method = method.upper()
         allowed = self._allowed_attempts(method, attempts)
@@ -115,12 +118,15 @@ class HttpClient:
             body=exact_json.dumps(json) if json is not None else content,
             expects_json=expects_json,
         )
-        began = self._clock.now()
+        began = attempt_began = self._clock.now() if since is None else since
+        lost: ApiError | None = None
         self._budget.earn()
         for attempt in range(1, allowed + 1):
             try:
-                return await self._attempt(call, admit_within)
+                return await self._attempt(call, admit_within, attempt_began)
             except ApiError as error:
+                error.lost = lost
+                lost = error if error.outcome is Outcome.AMBIGUOUS else lost
                 wait = self._retry.wait(attempt, error, self._random)
                 if (
                     attempt == allowed
@@ -131,6 +137,7 @@ class HttpClient:
                     raise
                 metrics.RETRIES.labels(self._api, error.outcome).inc()
                 await sleep(self._clock, wait)
+                attempt_began = self._clock.now()
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def aclose(self) -> None:
@@ -159,14 +166,14 @@ class HttpClient:
         query = urlencode(params, quote_via=quote, safe="") if params else ""
         return URL(f"{self.base_url}{path}{'?' if query else ''}{query}", encoded=True)
 
-    async def _attempt(self, call: Call, admit_within: float | None) -> Answer:
-        began = self._clock.now()
-        within = self._deadline if admit_within is None else min(admit_within, self._deadline)
+    async def _attempt(self, call: Call, admit_within: float | None, began: float) -> Answer:
+        left = max(self.deadline - (self._clock.now() - began), 0.0)
+        within = left if admit_within is None else min(admit_within, left)
         try:
             self._breaker.enter()
             async with self._limiter.admitted(within):
                 sent_at = self._clock.now()
-                result = await self._exchange(call, max(self._deadline - (sent_at - began), 0.001))
+                result = await self._exchange(call, max(self.deadline - (sent_at - began), 0.001))
         except NotAdmitted as error:
             error.call = call.name
             self._breaker.abandon(error)
@@ -191,7 +198,8 @@ class HttpClient:
         outcome = classify(result)
         metrics.SECONDS.labels(self._api, call.method, call.endpoint).observe(seconds)
         self._count(call, outcome)
-        self._breaker.settle(outcome)
+        is_redirect = isinstance(result, Answer) and 300 <= result.status < 400  # noqa: PLR2004 - class of a status
+        self._breaker.settle(Outcome.OK if is_redirect else outcome)  # whoever sends us elsewhere is not down
         if isinstance(result, Answer):
             if outcome is Outcome.OK:
                 return result

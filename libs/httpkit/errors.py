@@ -44,6 +44,8 @@ class ApiError(Exception):
         self.request_id = request_id
         self.retry_after = retry_after
         self.call = call
+        self.lost: ApiError | None = None
+        """An attempt of the same call before this one of which nobody knows what became."""
 
     @property
     def operator_text(self) -> str:

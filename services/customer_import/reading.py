@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from connectwise import Agreement, Company, ConnectWise
@@ -206,7 +207,8 @@ def _agreement(agreement: Agreement, options: Mapping[int, str]) -> tuple[Any, .
         (currency.currency_code or currency.currency_identifier or "") if currency else "",
         agreement.bill_start_date,
         None if agreement.no_ending_date_flag else agreement.end_date,
-        agreement.next_invoice_date,
+        # Text that is no date counts as none to come: lines are then held.
+        agreement.next_invoice_date if isinstance(agreement.next_invoice_date, date) else None,
         parent.id if parent else None,
     )
 

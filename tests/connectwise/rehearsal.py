@@ -46,9 +46,9 @@ class Rehearsal:
     company: str
     psa: ConnectWise
 
-    def another_client(self) -> ConnectWise:
+    def another_client(self, **more: Any) -> ConnectWise:
         """A client with the same key and connections of its own."""
-        return client(self.url, Credentials(self.company, "public", "private", "client"))
+        return client(self.url, Credentials(self.company, "public", "private", "client"), **more)
 
     def effects(self, table: str = "additions") -> list[Any]:
         """Every change that was really made, whatever the client was told."""

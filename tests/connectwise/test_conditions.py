@@ -51,11 +51,19 @@ def test_start_of_a_text_is_looked_for_literally(part: str, name: str) -> None:
     assert test({"name": name}) == name.startswith(part)
 
 
-@pytest.mark.parametrize("text", ["both \" and '", "back\\slash", "wild*card", "line\nbreak", "nul\0", "\u2028"])
+@pytest.mark.parametrize(
+    "text", ["both \" and '", "back\\slash", "wild*card", "line\nbreak", "nul\0", "\x85", "\u2028", "\ud800"]
+)
 def test_text_without_a_proven_escape_is_refused(text: str) -> None:
     for build in (where.Company.name.__eq__, where.Company.name.contains, where.Company.name.starts_with):
         with pytest.raises(UnsafeText):
             build(text)
+
+
+@pytest.mark.parametrize("name", ["Café\xa0Noir", "全角\u3000社", "👩\u200d💻 Ada", "soft\xadly"])
+def test_name_with_a_blank_or_joiner_of_its_script_can_be_looked_for(name: str) -> None:
+    assert (where.Company.name == name).text == f'name = "{name}"'
+    assert Reader(where.Company.name.contains(name).text).read()({"name": f"{name} Ltd"})
 
 
 numbers = st.integers(-50, 50)

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
-from httpkit import ApiError, Outcome
-from tests.connectwise.site import BASE, calls, connected
-from tests.httpkit.peer import Asked, Behaviour, in_turn, reply, reset
+from httpkit import ApiError, Breaker, Outcome, RetryPolicy
+from httpkit.retry import RetryBudget
+from tests.connectwise.site import BASE, calls, client, connected, site
+from tests.httpkit.peer import Asked, Behaviour, in_turn, peer, reply, reset
 
 GONE = reply(404, {"code": "NotFound", "message": "gone"})
 DONE = reply(204, raw=b"")
@@ -84,3 +86,36 @@ async def test_one_attempt_is_one_call() -> None:
         with pytest.raises(ApiError):
             await psa.additions(3).delete(77, attempts=1)
     assert len(calls(there)) == 1
+
+
+async def test_deletion_ends_where_a_read_would_when_the_site_asks_for_a_long_pause() -> None:
+    pause = reply(429, {}, headers={"retry-after": "600"})
+    for method in ("get", "delete"):
+        async with peer(site(pause)) as there, client(there.url, retry=RetryPolicy()) as psa:
+            with pytest.raises(ApiError) as caught:
+                await asyncio.wait_for(getattr(psa.additions(3), method)(77), 5)
+            assert (caught.value.outcome, caught.value.retry_after) == (Outcome.THROTTLED, 600.0)
+        assert len(calls(there)) == 1
+
+
+async def test_no_attempt_of_a_deletion_begins_after_the_time_of_the_whole_call() -> None:
+    retry = RetryPolicy(seconds=0.2, first_wait=0.5)
+    async with peer(site(reply(503, {}))) as there, client(there.url, retry=retry) as psa:
+        with pytest.raises(ApiError):
+            await psa.additions(3).delete(77)
+    assert len(calls(there)) == 1
+
+
+async def test_repeats_of_deletions_come_out_of_the_budget_of_all_repeats_and_are_counted() -> None:
+    def repeats() -> float:
+        labels = {"api": "connectwise", "outcome": "ambiguous"}
+        return REGISTRY.get_sample_value("httpkit_retries_total", labels) or 0.0
+
+    before = repeats()
+    async with peer(site(reply(503, {}))) as there, client(there.url, breaker=Breaker(failures=1000)) as psa:
+        psa._api._budget = RetryBudget(reserve=3.0)
+        for _ in range(3):
+            with pytest.raises(ApiError):
+                await psa.additions(3).delete(77)
+    assert len(calls(there)) == 3 + 3
+    assert repeats() == before + 3

@@ -18,6 +18,7 @@ from tests.httpkit.peer import Behaviour, Peer, in_turn, peer, reply
 from tests.httpkit.turned_clock import TurnedClock
 
 KEY = "signing-key-canary"
+OURS = b'{"CompanyId": "training"'
 
 
 def signed(raw_body: bytes, key: str = KEY) -> str:
@@ -42,7 +43,7 @@ def body(key_url: Any, **more: Any) -> bytes:
 async def receiving(key: Behaviour) -> AsyncIterator[tuple[Deliveries, Peer, TurnedClock]]:
     clock = TurnedClock()
     async with peer(key) as there:
-        deliveries = Deliveries(Site(there.url, there.url), addresses=LOOPBACK, clock=clock)
+        deliveries = Deliveries(Site(there.url, there.url), "Training", addresses=LOOPBACK, clock=clock)
         try:
             yield deliveries, there, clock
         finally:
@@ -71,6 +72,22 @@ async def test_delivery_of_the_site_is_accepted_and_read() -> None:
     (asked,) = there.asked
     assert asked.query == {"id": "5", "company": "a b"}
     assert not {"authorization", "clientid"} & set(asked.headers)
+
+
+@pytest.mark.parametrize("company", ["other", "training2", "", None, 5, ["training"]])
+async def test_signed_delivery_of_another_company_is_refused_before_its_key_is_asked(company: Any) -> None:
+    """The cloud's hosts serve many companies, and what another one signs fits its own key."""
+    async with receiving(given) as (deliveries, there, _):
+        raw = body(f"{there.url}/keys", CompanyId=company)
+        with pytest.raises(DeliveryRefused) as caught:
+            await deliveries.accept(raw, signed(raw))
+    assert caught.value.code == "foreign_company"
+    assert there.asked == []
+
+
+def test_deliveries_are_those_of_one_company() -> None:
+    with pytest.raises(ValueError, match="one company"):
+        Deliveries(Site("https://psa.example.org", "https://psa.example.org"), " ")
 
 
 async def test_key_inside_a_json_string_is_understood() -> None:
@@ -108,7 +125,16 @@ async def test_key_is_never_asked_of_another_host(key_url: str) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"<html>", b"[]", b'{"Metadata": 5}', b'{"Metadata": {"key_url": 5}}', b'{"a":' * 5000, b" " * 1_100_000],
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        OURS + b"}",
+        OURS + b', "Metadata": 5}',
+        OURS + b', "Metadata": {"key_url": 5}}',
+        b'{"a":' * 5000,
+        b" " * 1_100_000,
+    ],
 )
 async def test_unreadable_delivery_is_refused(raw: bytes) -> None:
     async with receiving(given) as (deliveries, there, _):

@@ -3,11 +3,12 @@
 import asyncio
 
 import pytest
+from tzlocal.windows_tz import win_tz
 
 from connectwise import AddressRefused, ConnectWise, Region, Site, SystemInfo, UnknownTimeZone, site_of
-from connectwise.models.time_zones import _WINDOWS, zone_of
+from connectwise.models.time_zones import zone_of
 from httpkit import ApiError, Limiter, Outcome
-from tests.connectwise.site import CREDENTIALS, INFO, calls, connected
+from tests.connectwise.site import CREDENTIALS, INFO, LOOPBACK, calls, connected
 from tests.httpkit.peer import Asked, Behaviour, in_turn, peer, reply
 
 CLOUD = {**INFO, "IsCloud": "True", "CompanyName": "Training", "CompanyID": "training", "VersionNumber": "v4.6.9"}
@@ -32,12 +33,33 @@ def test_site_on_premise_has_one_host() -> None:
         ("https://169.254.169.254", "private_address"),
         ("https://user@na.myconnectwise.net", "user_information"),
         ("https://na.myconnectwise.net/v4_6_release", "path"),
+        ("https://na.myconnectwise.net:444", "port"),
+        ("api-eu.myconnectwise.net:8443", "port"),
+        ("staging.connectwisedev.com:80", "port"),
     ],
 )
 def test_address_that_must_not_be_called_is_refused_before_any_credential_leaves(address: str, rule: str) -> None:
     with pytest.raises(AddressRefused) as caught:
         ConnectWise(address, CREDENTIALS, limiter=Limiter(100))
     assert caught.value.rule == rule
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("https://psa.example.org:8443", "https://psa.example.org:8443"),
+        ("psa.example.org:8443", "https://psa.example.org:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("https://[::1]:8080", "https://[::1]:8080"),
+    ],
+)
+def test_port_of_a_site_of_ones_own_is_kept(address: str, url: str) -> None:
+    assert site_of(address, LOOPBACK) == Site(url, url)
+
+
+def test_usual_port_of_the_cloud_may_be_said() -> None:
+    assert site_of("https://na.myconnectwise.net:443") == site_of("na")
 
 
 async def test_codebase_on_premise_is_used() -> None:
@@ -83,6 +105,40 @@ async def test_not_found_says_on_the_cloud_that_it_may_be_the_key() -> None:
         assert ("key" in caught.value.message) is (info is CLOUD)
 
 
+NO_TLS = {"code": "Security", "message": "SSL is required.", "errors": None}
+
+
+@pytest.mark.parametrize("answer", [reply(302, raw=b""), reply(404, {}), reply(403, NO_TLS)])
+@pytest.mark.parametrize(
+    ("info", "api_url", "is_said"),
+    [
+        (CLOUD, "https://psa.example.org", True),
+        ({"Codebase": "v2025_1/"}, "https://psa.example.org:8443", True),
+        ({"Codebase": "v4_6_release/"}, "https://psa.example.org", False),
+        (INFO, "https://psa.example.org", False),
+        (CLOUD, "https://api-na.myconnectwise.net", False),
+        (CLOUD, None, False),  # a simulator on this machine
+    ],
+)
+async def test_site_of_the_cloud_that_fails_at_a_host_of_ones_own_is_told_apart(
+    answer: Behaviour, info: dict[str, object], api_url: str | None, is_said: bool
+) -> None:
+    async with connected(answer, reply(200, info)) as (psa, there):
+        psa._calls._api_url = api_url or there.url  # where the address leads is not the matter here
+        with pytest.raises(ApiError) as caught:
+            await psa.companies.list()
+    assert ("in the vendor's cloud" in caught.value.message) is is_said
+
+
+async def test_lack_of_a_right_says_nothing_about_the_address() -> None:
+    refused = {"code": "Security", "message": "You do not have security permission to perform this action."}
+    async with connected(reply(403, refused), reply(200, CLOUD)) as (psa, _):
+        psa._calls._api_url = "https://psa.example.org"
+        with pytest.raises(ApiError) as caught:
+            await psa.companies.list()
+    assert caught.value.message == refused["message"]
+
+
 async def test_api_that_redirects_is_looked_up_again_and_asked_once_more() -> None:
     async def api(asked: Asked, writer: asyncio.StreamWriter) -> None:
         found = asked.path.startswith("/v2025_2/")
@@ -93,7 +149,6 @@ async def test_api_that_redirects_is_looked_up_again_and_asked_once_more() -> No
     told = in_turn(reply(200, INFO), reply(200, {"Codebase": "v2025_2/"}))
     async with connected(api, told) as (psa, there):
         await psa.company_info()
-        psa._discovery._asked_at = float("-inf")  # as if a minute had passed
         assert (await psa.system.info()).version == "new"
     assert [asked.path for asked in calls(there)] == [
         "/v2025_1/apis/3.0/system/info",
@@ -119,6 +174,11 @@ async def test_redirect_that_stays_is_an_error_that_says_so() -> None:
         ("AUS Eastern Standard Time", "Australia/Sydney"),
         ("South Africa Standard Time", "Africa/Johannesburg"),
         ("UTC", "Etc/UTC"),
+        ("Namibia Standard Time", "Africa/Windhoek"),
+        ("W. Central Africa Standard Time", "Africa/Lagos"),
+        ("China Standard Time", "Asia/Shanghai"),
+        ("E. South America Standard Time", "America/Sao_Paulo"),
+        ("Eastern Standard Time (Mexico)", "America/Cancun"),
     ],
 )
 def test_time_zone_is_known_by_either_kind_of_name(name: str, zone: str) -> None:
@@ -135,4 +195,5 @@ def test_unknown_time_zone_is_kept_and_said(name: str | None) -> None:
 
 
 def test_every_windows_name_leads_to_a_zone() -> None:
-    assert all(zone_of(name) is not None for name in _WINDOWS)
+    assert len(win_tz) > 130
+    assert all(zone_of(name) is not None for name in win_tz)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from enum import StrEnum
 from functools import cache
 from typing import Any, get_args
 
@@ -84,6 +85,11 @@ def longest(field: FieldInfo) -> int | None:
     return min(found) if found else None
 
 
+def enumeration(field: FieldInfo) -> set[str]:
+    (found,) = [one for one in annotations(field) if isinstance(one, type) and issubclass(one, StrEnum)] or (None,)
+    return set(found or ())
+
+
 def test_no_draft_is_forgotten() -> None:
     assert {draft.__name__.removeprefix("New").removesuffix("Change") for draft in ALL} == set(SCHEMAS)
     assert all(getattr(connectwise, draft.__name__) is draft for draft in ALL)
@@ -106,6 +112,45 @@ def test_draft_knows_the_longest_texts(draft: type[Draft]) -> None:
     _, schema = schema_of(draft)
     for field in draft.model_fields.values():
         assert longest(field) == schema["properties"][field.alias].get("maxLength"), field.alias
+
+
+@pytest.mark.parametrize("draft", ALL, ids=lambda draft: draft.__name__)
+def test_draft_knows_the_enumerated_values(draft: type[Draft]) -> None:
+    _, schema = schema_of(draft)
+    for field in draft.model_fields.values():
+        assert enumeration(field) == set(schema["properties"][field.alias].get("enum", ())), field.alias
+
+
+@pytest.mark.parametrize(
+    ("draft", "member"),
+    [
+        (connectwise.NewAddition, "billCustomer"),
+        (connectwise.AdditionChange, "billCustomer"),
+        (connectwise.NewAgreement, "invoicingCycle"),
+        (connectwise.NewAgreement, "periodType"),
+        (connectwise.NewCatalogItem, "productClass"),
+        (connectwise.CatalogItemChange, "productClass"),
+        (connectwise.NewCatalogItem, "recurringCycleType"),
+        (connectwise.NewCommunication, "communicationType"),
+    ],
+)
+def test_value_that_is_not_of_the_enumeration_is_refused_before_any_call(draft: type[Draft], member: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        draft.model_validate({member: "Bilable"})
+    assert (member,) in [problem["loc"] for problem in caught.value.errors()]
+
+
+def test_value_of_an_enumeration_is_taken_by_name_and_by_text() -> None:
+    by_name = connectwise.AdditionChange(bill_customer=connectwise.BillCustomer.NO_CHARGE)
+    assert connectwise.AdditionChange.model_validate({"billCustomer": "NoCharge"}) == by_name
+    assert by_name.wire() == {"billCustomer": "NoCharge"}
+
+
+def test_before_image_keeps_a_value_that_is_newer_than_this_client() -> None:
+    addition = connectwise.Addition.read({"id": 7, "billCustomer": "BillLater"}, request_id=None, call="")
+    assert addition.bill_customer == "BillLater"
+    before = connectwise.AdditionChange.of(addition, "bill_customer")
+    assert before.wire() == {"billCustomer": "BillLater"}
 
 
 @pytest.mark.parametrize("draft", ALL, ids=lambda draft: draft.__name__)

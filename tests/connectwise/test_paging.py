@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectwise import ConditionTooLong, NewAddition, Ref, ScanBroken, custom_field, where
-from connectwise.paging import forward_pages
+from connectwise.paging import forward_pages, numbered_pages
 from httpkit import ApiError
 from tests.connectwise.rehearsal import MONTHLY, SEAT, Rehearsal
 from tests.connectwise.site import calls, connected
@@ -65,6 +65,43 @@ async def test_ordered_list_of_one_page_may_have_no_link() -> None:
     async with connected(reply(200, [{"id": 1}])) as (psa, there):
         assert len(await psa.agreements.list(order_by=where.Agreement.id.ascending)) == 1
     assert len(calls(there)) == 1
+
+
+FULL = reply(200, [{"id": number} for number in range(1, 501)])
+
+
+@pytest.mark.parametrize(
+    ("behind", "read"),
+    [
+        ([reply(200, [])], 500),  # past the end (contract 2.4)
+        ([reply(200, [], headers={"link": '<https://x/?page=1>; rel="first"'})], 500),
+        ([numbered([501], following=3), numbered([502], following=None)], 502),
+    ],
+)
+async def test_full_page_that_does_not_say_what_comes_next_is_looked_behind(behind: list[Behaviour], read: int) -> None:
+    async with connected(in_turn(FULL, *behind)) as (psa, there):
+        found = await psa.agreements.list(order_by=where.Agreement.id.ascending)
+    assert [each.id for each in found] == list(range(1, read + 1))
+    assert [asked.query["page"] for asked in calls(there)] == ["1", "2", "3"][: 1 + len(behind)]
+    assert {asked.query["orderBy"] for asked in calls(there)} == {"id asc"}
+
+
+@pytest.mark.parametrize("behind", [FULL, reply(200, [{"id": 501}])])
+async def test_rows_behind_a_page_that_says_nothing_are_not_taken_for_all(behind: Behaviour) -> None:
+    """Perhaps the site ignores the number, and these are the first page again."""
+    async with connected(in_turn(FULL, behind)) as (psa, there):
+        pages = numbered_pages(psa._calls, "/finance/agreements", {}, page_size=500)
+        assert len((await anext(pages))[0]) == 500
+        with pytest.raises(ScanBroken):
+            await anext(pages)
+    assert len(calls(there)) == 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+async def test_ordered_list_is_complete_whatever_the_page_size(rehearsal: Rehearsal, size: int) -> None:
+    async with rehearsal.another_client(page_size=size) as psa:
+        found = [each.id for each in await psa.companies.list(order_by=where.Company.id.descending)]
+    assert found == [12, 11, 10]
 
 
 async def test_ordered_list_is_not_asked_for_in_parts() -> None:

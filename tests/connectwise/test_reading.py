@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connectwise import Agreement, ScanBroken, where
+from connectwise import Addition, Agreement, CustomField, ScanBroken, UserDefinedField, where
 from httpkit import ApiError, Outcome
 from tests.connectwise.site import BASE, INFO, calls, client, connected
 from tests.httpkit.peer import Asked, Behaviour, in_turn, peer, reply
@@ -74,20 +74,8 @@ async def test_moved_api_is_found_again() -> None:
 
     told = in_turn(reply(200, INFO), reply(200, {"Codebase": "v2025_2/"}))
     async with connected(api, told) as (psa, there):
-        psa._calls._discovery._asked_at = float("-inf")
-        await psa._calls._discovery.base_path()
-        psa._calls._discovery._asked_at = float("-inf")  # as if a minute had passed
         assert (await psa.system.info()).version == "2025.2"
     assert [asked.path for asked in calls(there)] == [f"{BASE}/system/info", "/v2025_2/apis/3.0/system/info"]
-
-
-async def test_missing_record_asks_company_info_at_most_once_a_minute() -> None:
-    async with connected(reply(404, {"code": "NotFound", "message": "gone"})) as (psa, there):
-        for number in range(1, 5):
-            with pytest.raises(ApiError) as caught:
-                await psa.companies.get(number)
-            assert caught.value.outcome is Outcome.NOT_FOUND
-    assert len(there.asked) - len(calls(there)) == 1
 
 
 async def test_scan_follows_the_link_past_short_and_empty_pages_with_its_filter() -> None:
@@ -161,7 +149,62 @@ async def test_record_that_cannot_be_read_is_ambiguous_and_named() -> None:
         with pytest.raises(ApiError) as caught:
             await psa.agreements.get(5)
     assert (caught.value.outcome, caught.value.code) == (Outcome.AMBIGUOUS, "unreadable_record")
-    assert "startDate" in caught.value.message
+    assert "Agreement 5: startDate" in caught.value.message
+
+
+async def test_empty_text_is_no_value_where_no_text_stands() -> None:
+    row = {"id": 5, "name": "", "nextInvoiceDate": "", "endDate": "", "billAmount": "", "oneTimeFlag": "", "type": ""}
+    async with connected(reply(200, [row], headers={"link": ""})) as (psa, _):
+        [agreement] = await psa.agreements.list()
+    assert (agreement.name, agreement.next_invoice_date, agreement.end_date) == ("", None, None)
+    assert (agreement.bill_amount, agreement.one_time_flag, agreement.type) == (None, None, None)
+    addition = Addition.read({"id": 1, "sequenceNumber": "", "serialNumber": ""}, request_id=None, call="")
+    assert (addition.sequence_number, addition.serial_number) == (None, "")
+    seats = CustomField.read({"numberOfDecimals": "", "value": ""}, request_id=None, call="")
+    assert (seats.number_of_decimals, seats.value) == (None, "")
+
+
+async def test_next_invoice_date_that_is_no_date_is_kept_as_text_and_ends_no_scan() -> None:
+    rows = [{"id": 5, "nextInvoiceDate": "3/1/2026"}, {"id": 6, "nextInvoiceDate": "2026-04-01T00:00:00Z"}]
+    async with connected(reply(200, rows, headers={"link": ""})) as (psa, _):
+        found = await psa.agreements.list()
+    assert [each.next_invoice_date for each in found] == ["3/1/2026", date(2026, 4, 1)]
+
+
+def test_option_of_a_user_defined_field_may_have_no_id() -> None:
+    field = UserDefinedField.read({"id": 3, "options": [{"optionValue": "Gold"}]}, request_id=None, call="")
+    assert field.options is not None
+    assert [(one.id, one.option_value) for one in field.options] == [(None, "Gold")]
+
+
+@pytest.mark.parametrize(
+    ("named", "asked"),
+    [
+        ("next_invoice_date", "nextInvoiceDate"),
+        ("nextInvoiceDate", "nextInvoiceDate"),
+        ("customer_po", "customerPO"),
+        ("company/id", "company/id"),
+        ("parent_agreement/name", "parentAgreement/name"),
+        ("currency/currency_code", "currency/currencyCode"),
+        ("custom_fields/number_of_decimals", "customFields/numberOfDecimals"),
+        ("_info", "_info"),
+        ("info/lastUpdated", "_info/lastUpdated"),
+    ],
+)
+async def test_fields_are_named_as_the_record_or_the_site_names_them(named: str, asked: str) -> None:
+    async with connected(page([1], following=None)) as (psa, there):
+        await psa.agreements.list(fields=(named,))
+    assert calls(there)[0].query["fields"] == f"id,{asked}"
+
+
+@pytest.mark.parametrize(
+    "named", ["nextInvoice", "next_invoice", "company/nam", "name/id", "company/", "", "id,name", "NAME", "_info/"]
+)
+async def test_field_that_the_record_does_not_have_is_refused_before_any_call(named: str) -> None:
+    async with connected(page([1], following=None)) as (psa, there):
+        with pytest.raises(ValueError, match="no member"):
+            await psa.agreements.list(fields=(named,))
+    assert calls(there) == []
 
 
 async def test_my_security_is_read_at_once() -> None:

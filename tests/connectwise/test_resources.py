@@ -198,7 +198,7 @@ async def test_callback_is_registered_listed_and_removed(rehearsal: Rehearsal) -
 
 async def test_change_is_told_to_a_callback_and_verified(rehearsal: Rehearsal) -> None:
     psa = rehearsal.psa
-    deliveries = Deliveries(psa.site, addresses=LOOPBACK)
+    deliveries = Deliveries(psa.site, rehearsal.company, addresses=LOOPBACK)
     async with peer(reply(200, {})) as ours:
         url = f"{ours.url}/cw?tenant=1&recordId="
         await psa.callbacks.create(NewCallback(url=url, type=CallbackType.AGREEMENT))

@@ -78,11 +78,10 @@ async def test_creation_on_a_moved_api_is_not_repeated() -> None:
         there,
     ):
         await psa._calls._discovery.base_path()
-        psa._calls._discovery._asked_at = float("-inf")
         with pytest.raises(ApiError) as caught:
             await psa.additions(3).create(addition())
         assert await psa._calls._discovery.base_path() == "/v2025_2/apis/3.0"
-    assert caught.value.outcome is Outcome.NOT_FOUND
+    assert (caught.value.outcome, caught.value.code) == (Outcome.NOT_FOUND, "api_moved")
     assert len(calls(there)) == 1
 
 
@@ -161,6 +160,16 @@ async def test_cleared_member_is_absent_afterwards() -> None:
     assert json.loads(calls(there)[0].body) == [{"op": "replace", "path": "cancelledDate", "value": None}]
 
 
+@pytest.mark.parametrize("second", [reply(401, {}), reply(409, {}), reply(404, {})])
+async def test_patch_whose_attempt_was_lost_stays_in_doubt_whatever_the_next_one_says(second: Behaviour) -> None:
+    async with connected(in_turn(reset, second)) as (psa, there):
+        with pytest.raises(ApiError) as caught:
+            await psa.additions(3).patch(77, AdditionChange(quantity=2))
+    assert caught.value.outcome is Outcome.AMBIGUOUS
+    assert isinstance(caught.value.__cause__, ApiError)
+    assert len(calls(there)) == 2
+
+
 async def test_patch_is_repeated_unless_the_caller_asks_for_one_attempt() -> None:
     async with connected(in_turn(reset, reply(200, {"id": 77, "quantity": 3}))) as (psa, there):
         await psa.additions(3).patch(77, AdditionChange(quantity=3))
@@ -220,6 +229,12 @@ def test_read_only_long_or_inexact_members_are_refused_before_any_call(members: 
 def test_line_breaks_become_blanks_as_the_site_shows_them() -> None:
     new = addition(invoice_description="two\r\nlines\tand\x00more")
     assert new.wire()["invoiceDescription"] == "two lines and more"
+
+
+@pytest.mark.parametrize("text", ["Café\xa0Noir", "全角\u3000社", "👩\u200d💻 Ada"])
+def test_blanks_and_joiners_of_a_script_are_written_as_they_are(text: str) -> None:
+    assert addition(invoice_description=text).wire()["invoiceDescription"] == text
+    assert not shows("Café Noir", "Café\xa0Noir")
 
 
 def test_draft_survives_storage_as_json() -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from httpkit import ApiError, Breaker, HttpClient, Limiter, NotAdmitted, Outcome, RetryPolicy
 from httpkit.addresses import AddressPolicy
+from tests.httpkit.caller import failure, talking_to
 from tests.httpkit.peer import peer, reply
 from tests.httpkit.turned_clock import TurnedClock
 
@@ -81,3 +82,12 @@ async def test_site_that_is_down_is_not_called() -> None:
                 with pytest.raises(ApiError):
                     await client.request("GET", "/")
     assert len(there.asked) == 2
+
+
+async def test_peer_that_redirects_is_not_down() -> None:
+    breaker = Breaker(failures=2)
+    async with talking_to(reply(302, raw=b""), breaker=breaker) as (there, http):
+        for _ in range(4):
+            assert (await failure(http, "GET")).outcome is Outcome.AMBIGUOUS
+    assert len(there.asked) == 4
+    assert not breaker.is_open

@@ -120,3 +120,11 @@ def test_waits_double_are_spread_and_have_a_bound() -> None:
 def test_wait_is_never_shorter_than_the_peer_asks() -> None:
     throttled = ApiError(Outcome.THROTTLED, "http_429", "", retry_after=30.0)
     assert RetryPolicy().wait(1, throttled, Random(7)) > 30.0  # noqa: S311 - jitter
+
+
+async def test_attempt_that_was_lost_is_told_with_the_refusal_of_its_repeat() -> None:
+    async with talking_to(in_turn(reset, reply(429, {}, headers={"retry-after": "0"}), reply(409, {}))) as (_, http):
+        error = await failure(http, "DELETE")
+    assert error.outcome is Outcome.REJECTED
+    assert error.lost is not None
+    assert error.lost.outcome is Outcome.AMBIGUOUS

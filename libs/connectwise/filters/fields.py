@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Generic, TypeVar
 
 from connectwise.filters.conditions import Comparison, Condition, Membership, Operator, UnsafeText
+from connectwise.models.values import CONTROLS
 
 V = TypeVar("V", int, int | Decimal, str, date, datetime)
 
@@ -192,7 +193,7 @@ def _pattern(name: str, text: str) -> str:
 def _checked(name: str, value: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is compared with a str")
-    if not value.isprintable() or "\\" in value or "*" in value or ('"' in value and "'" in value):
+    if CONTROLS.search(value) or "\\" in value or "*" in value or ('"' in value and "'" in value):
         raise UnsafeText(f"{name}: a filter cannot hold control characters, a backslash, an asterisk or both quotes")
     return value
 

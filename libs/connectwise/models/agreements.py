@@ -8,7 +8,7 @@ from pydantic import Field
 
 from connectwise.models.base import Change, CurrencyReference, IdentifiedRecord, NewRecord, Reference
 from connectwise.models.custom_fields import CustomField, CustomFieldValues
-from connectwise.models.values import Amount, CivilDate, CompanyRef, IdRef, ItemRef, NamedRef, Text
+from connectwise.models.values import Amount, CivilDate, CompanyRef, DateText, IdRef, ItemRef, Known, NamedRef, Text
 
 
 class BillCustomer(StrEnum):
@@ -26,6 +26,22 @@ class AgreementStatus(StrEnum):
     CANCELLED = "Cancelled"
     EXPIRED = "Expired"
     INACTIVE = "Inactive"
+
+
+class InvoicingCycle(StrEnum):
+    """What an agreement's cycle, or a product's, is based on (contract 3.3)."""
+
+    CALENDAR_YEAR = "CalendarYear"
+    CONTRACT_YEAR = "ContractYear"
+
+
+class PeriodType(StrEnum):
+    """Which period an invoice of an agreement is for."""
+
+    BOTH = "Both"
+    CURRENT = "Current"
+    FUTURE = "Future"
+    UNDEFINED = "Undefined"
 
 
 class AgreementType(IdentifiedRecord):
@@ -55,7 +71,7 @@ class Agreement(IdentifiedRecord):
     cancelled_flag: bool | None = None
     date_cancelled: CivilDate | None = None
     bill_start_date: CivilDate | None = None
-    next_invoice_date: CivilDate | None = None
+    next_invoice_date: DateText | None = None
     billing_cycle: Reference | None = None
     billing_terms: Reference | None = None
     invoicing_cycle: str | None = None
@@ -112,7 +128,7 @@ class NewAddition(NewRecord):
 
     product: ItemRef
     quantity: Amount
-    bill_customer: str = BillCustomer.BILLABLE
+    bill_customer: Known[BillCustomer] = BillCustomer.BILLABLE
     unit_price: Amount | None = None
     unit_cost: Amount | None = None
     less_included: Amount | None = None
@@ -133,7 +149,7 @@ class AdditionChange(Change):
     less_included: Amount | None = None
     unit_price: Amount | None = None
     unit_cost: Amount | None = None
-    bill_customer: str | None = None
+    bill_customer: Known[BillCustomer] | None = None
     effective_date: CivilDate | None = None
     cancelled_date: CivilDate | None = None
     taxable_flag: bool | None = None
@@ -161,8 +177,8 @@ class NewAgreement(NewRecord):
     bill_start_date: CivilDate | None = None
     billing_cycle: NamedRef | None = None
     billing_terms: NamedRef | None = None
-    invoicing_cycle: str | None = None
-    period_type: str | None = None
+    invoicing_cycle: Known[InvoicingCycle] | None = None
+    period_type: Known[PeriodType] | None = None
     bill_one_time_flag: bool | None = None
     one_time_flag: bool | None = None
     prorate_flag: bool | None = None

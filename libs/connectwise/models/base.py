@@ -1,11 +1,11 @@
 """What all records that are read, and all drafts that are written, have in common."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from connectwise.models.values import wire_value
+from connectwise.models.values import AS_READ, wire_value
 from httpkit import ApiError, Outcome
 
 
@@ -13,7 +13,8 @@ class Record(BaseModel):
     """A record as the site gave it.
 
     Everything but the id may be missing: the site leaves null values out, and versions differ. Unknown members are kept
-    in `model_extra`; enumerations are plain strings, to be compared with the known values.
+    in `model_extra`; enumerations are plain strings, to be compared with the known values. An empty text where no text
+    stands, such as for a date, is None.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
@@ -29,13 +30,54 @@ class Record(BaseModel):
             return cls.model_validate(raw)
         except ValidationError as error:
             names = ", ".join(".".join(map(str, problem["loc"])) or "the whole" for problem in error.errors()[:5])
+            which = f"{cls.__name__} {raw['id']}" if isinstance(raw, dict) and "id" in raw else cls.__name__
             raise ApiError(
                 Outcome.AMBIGUOUS,
                 "unreadable_record",
-                f"The site's answer is no readable {cls.__name__}: {names}.",
+                f"The site's answer is no readable {which}: {names}.",
                 request_id=request_id,
                 call=call,
             ) from error
+
+    @classmethod
+    def wire_path(cls, name: str) -> str:
+        """A member by the site's name, whether `name` is that or ours: `next_invoice_date`, `company/id`, `_info`.
+
+        Raises:
+            ValueError: there is no such member. The site ignores a name that it does not know (contract 2.5), and a
+                member that was not asked for looks like an empty one.
+        """
+        first, nested, rest = name.partition("/")
+        for ours, field in cls.model_fields.items():
+            alias = field.alias or ours
+            if first not in {ours, alias}:
+                continue
+            if not nested:
+                return alias
+            if (record := _record_in(field.annotation)) is not None:
+                return f"{alias}/{record.wire_path(rest)}"
+            if alias == "_info" and rest.isidentifier():
+                return f"{alias}/{rest}"
+        raise ValueError(f"{cls.__name__} has no member {name!r}")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_none(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or "" not in raw.values():
+            return raw
+        no_text = {
+            field.alias
+            for field in cls.model_fields.values()
+            if not {str, Any}.intersection((field.annotation, *get_args(field.annotation)))
+        }
+        return {name: None if value == "" and name in no_text else value for name, value in raw.items()}
+
+
+def _record_in(annotation: Any) -> type[Record] | None:
+    """The kind of record that a member is, or is a list of."""
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        return annotation
+    return next(filter(None, map(_record_in, get_args(annotation))), None)
 
 
 class Reference(Record):
@@ -118,7 +160,8 @@ class Change(Draft):
 
         The record must have been read whole: a member that was not asked for counts as empty.
         """
-        return cls.model_validate({name: _writable(getattr(record, name)) for name in names or cls.model_fields})
+        members = {name: _writable(getattr(record, name)) for name in names or cls.model_fields}
+        return cls.model_validate(members, context=AS_READ)
 
     def operations(self) -> list[dict[str, Any]]:
         """The JSON patch; references are replaced whole, as a nested path is answered 200 and ignored."""

@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from connectwise.models.agreements import InvoicingCycle
 from connectwise.models.base import Change, IdentifiedRecord, NewRecord, Reference
 from connectwise.models.custom_fields import CustomField, CustomFieldValues
-from connectwise.models.values import Amount, CompanyRef, NamedRef, Text
+from connectwise.models.values import Amount, CompanyRef, Known, NamedRef, Text
 
 
 class ProductClass(StrEnum):
@@ -64,7 +65,7 @@ class NewCatalogItem(NewRecord):
     type: NamedRef
     inactive_flag: bool | None = None
     category: NamedRef | None = None
-    product_class: str | None = None
+    product_class: Known[ProductClass] | None = None
     unit_of_measure: NamedRef | None = None
     price: Amount | None = None
     cost: Amount | None = None
@@ -80,7 +81,7 @@ class NewCatalogItem(NewRecord):
     recurring_cost: Amount | None = None
     recurring_one_time_flag: bool | None = None
     recurring_bill_cycle: NamedRef | None = None
-    recurring_cycle_type: str | None = None
+    recurring_cycle_type: Known[InvoicingCycle] | None = None
     custom_fields: CustomFieldValues | None = None
 
 
@@ -93,7 +94,7 @@ class CatalogItemChange(Change):
     category: NamedRef | None = None
     subcategory: NamedRef | None = None
     type: NamedRef | None = None
-    product_class: str | None = None
+    product_class: Known[ProductClass] | None = None
     unit_of_measure: NamedRef | None = None
     price: Amount | None = None
     cost: Amount | None = None

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from connectwise.models.base import Change, IdentifiedRecord, NewRecord, Record, Reference
 from connectwise.models.custom_fields import CustomField, CustomFieldValues
-from connectwise.models.values import CompanyRef, NamedRef, Text
+from connectwise.models.values import CompanyRef, Known, NamedRef, Text
 
 _Address = Annotated[Text, Field(min_length=1, max_length=250)]
 _Extension = Annotated[Text, Field(max_length=15)]
@@ -96,7 +96,7 @@ class NewCommunication(NewRecord):
     value: _Address
     extension: _Extension | None = None
     default_flag: bool | None = None
-    communication_type: str | None = None
+    communication_type: Known[CommunicationKind] | None = None
 
 
 class CommunicationChange(Change):

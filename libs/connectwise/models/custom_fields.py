@@ -11,9 +11,10 @@ from connectwise.models.base import IdentifiedRecord, Record
 from connectwise.models.values import Part, wire_value
 
 
-class UserDefinedFieldOption(IdentifiedRecord):
+class UserDefinedFieldOption(Record):
     """A value that a list or option field can have."""
 
+    id: int | None = None
     option_value: str | None = None
     default_flag: bool | None = None
     inactive_flag: bool | None = None

@@ -4,12 +4,29 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic.alias_generators import to_camel
 
 _DATE_LENGTH = len("2025-01-31")
+E = TypeVar("E", bound=StrEnum)
+
+AS_READ = {"as": "read"}
+"""The context in which a draft is made of a record, to be compared with one: then it may hold what is new to us."""
+
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, line and paragraph separators, and halves of characters; blanks and joiners are text."""
+
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
@@ -20,6 +37,13 @@ def _civil(value: Any) -> Any:
     return value
 
 
+def _civil_or_text(value: Any) -> Any:
+    try:
+        return _civil(value)
+    except ValueError:
+        return value
+
+
 def _exact(value: Any) -> Any:
     if isinstance(value, float | bool):
         raise ValueError("an amount is a Decimal or an int; a float has lost digits already")  # noqa: TRY004 - pydantic
@@ -28,12 +52,20 @@ def _exact(value: Any) -> Any:
 
 def _one_line(value: str) -> str:
     """Line breaks and control characters are shown as a blank by the site (contract 2.6), so a blank is sent."""
-    return "".join(character if character.isprintable() else " " for character in value.replace("\r\n", "\n"))
+    return CONTROLS.sub(" ", value.replace("\r\n", "\n"))
+
+
+def _known(value: Any, known: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    return value if info.context is AS_READ and isinstance(value, str) else known(value)
 
 
 CivilDate = Annotated[date, BeforeValidator(_civil)]
+DateText = Annotated[date | str, BeforeValidator(_civil_or_text)]
+"""A date that the site gives as plain text: what is no date stays the text that it is."""
 Amount = Annotated[Decimal, BeforeValidator(_exact)]
 Text = Annotated[str, AfterValidator(_one_line)]
+Known = Annotated[E, WrapValidator(_known)]
+"""A value of an enumeration, to write: the site answers 500 to others, which would look like a write that was lost."""
 
 
 class Part(BaseModel):
