@@ -123,6 +123,7 @@ def _message(fact: type[Data]) -> dict[str, Any]:
                 "id": {"type": "string", "format": "uuid", "description": "the event's id, to be handled once"},
                 "tenant": {"type": "string", "description": "whose fact it is"},
                 "type": {"type": "string", "description": "the topic's name without its version"},
+                "source": {"type": "string", "description": "the service that tells it"},
             },
             "required": ["id", "tenant"],
         },

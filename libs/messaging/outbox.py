@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -122,3 +122,28 @@ class _Stated:
     tenant_id: TenantId
     key: str
     version: int
+
+
+async def publishing(tx: Transaction, reached: Mapping[tuple[str, int], int]) -> int:
+    """Note how far Kafka has what this service published, by topic and partition; how many of these are news."""
+    if not reached:
+        return 0
+    rows = [(*at, reached[at]) for at in sorted(reached)]
+    return await tx.execute(sql["published_to"], *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def published_offsets(tx: Transaction) -> dict[tuple[str, int], int]:
+    """By topic and partition, the offset after the last fact that was noted."""
+    return {(row.topic, row.partition): row.next_offset for row in await tx.fetch(_Published, sql["published_offsets"])}
+
+
+async def knows(tx: Transaction, event_ids: Collection[str]) -> bool:
+    """Whether all these facts are in the outbox."""
+    return bool(await tx.value(sql["count_known"], list(event_ids)) == len(set(event_ids)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    topic: str
+    partition: int
+    next_offset: int

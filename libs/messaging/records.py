@@ -9,6 +9,9 @@ from contracts.values import TenantId
 _TENANT = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}\Z")
 _EVENT_ID = re.compile(r"^[0-9a-f-]{36}\Z")
 
+SOURCE = "source"
+"""The header that names the service a record is from."""
+
 # Whose a record is that does not say so: visible to operators only, no token can name this tenant.
 NOBODY = TenantId("-")
 

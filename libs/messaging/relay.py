@@ -14,11 +14,13 @@ from aiokafka.errors import (
     OutOfOrderSequenceNumber,
     RecordListTooLargeError,
 )
+from aiokafka.structs import RecordMetadata
 from prometheus_client import Counter, Gauge
 
 from contracts.topics import BY_NAME
 from contracts.values import TenantId
-from messaging.outbox import SIGNAL, sql
+from messaging.outbox import SIGNAL, publishing, sql
+from messaging.records import SOURCE
 from storage import Database, Session, is_lost_connection
 
 log = structlog.get_logger()
@@ -123,6 +125,7 @@ class Relay:
         if not rows:
             return 0
         published: list[int] = []
+        reached: dict[tuple[str, int], int] = {}
         parked: list[tuple[_Row, Exception]] = []
         failed: Exception | None = None
         # What follows a failed fact of the same key is not marked: it goes out again after it, so that the last
@@ -132,9 +135,10 @@ class Relay:
         await self._answered([future for _, future in sent])
         for row, future in sent:
             try:
-                await future
+                lies = await future
                 if (row.topic, row.key) not in held:
                     published.append(row.id)
+                    reached[row.topic, lies.partition] = lies.offset + 1
             except _PERMANENT as error:
                 if (row.topic, row.key) not in held:
                     parked.append((row, error))
@@ -144,6 +148,7 @@ class Relay:
                 held.add((row.topic, row.key))
         async with session.transaction() as tx:
             await tx.execute(sql["mark_published"], published)
+            await publishing(tx, reached)
             for row, refusal in parked:
                 log.error("relay.parked", topic=row.topic, key=row.key, error=type(refusal).__name__)
                 PARKED.inc()
@@ -153,7 +158,7 @@ class Relay:
             raise failed
         return len(rows)
 
-    async def _answered(self, sent: "Sequence[asyncio.Future[object]]") -> None:
+    async def _answered(self, sent: "Sequence[asyncio.Future[RecordMetadata]]") -> None:
         _, late = await asyncio.wait(sent, timeout=PATIENCE)
         if late:
             # The producer itself goes on trying, for ever and in order; a second one beside it would break the order.
@@ -162,17 +167,16 @@ class Relay:
             await asyncio.wait(late)
             self.waiting = None
 
-    @staticmethod
     async def _send_all(
-        producer: AIOKafkaProducer, rows: Sequence[_Row]
-    ) -> "list[tuple[_Row, asyncio.Future[object]]]":
-        sent: list[tuple[_Row, asyncio.Future[object]]] = []
+        self, producer: AIOKafkaProducer, rows: Sequence[_Row]
+    ) -> "list[tuple[_Row, asyncio.Future[RecordMetadata]]]":
+        sent: list[tuple[_Row, asyncio.Future[RecordMetadata]]] = []
         refused: set[tuple[str, str]] = set()
         for row in rows:
             if (row.topic, row.key) in refused:
                 continue
             try:
-                future: asyncio.Future[object] = await producer.send(
+                future: asyncio.Future[RecordMetadata] = await producer.send(
                     row.topic,
                     value=row.value,
                     key=row.key.encode(),
@@ -180,6 +184,7 @@ class Relay:
                         ("id", row.event_id.encode()),
                         ("tenant", row.tenant_id.encode()),
                         ("type", BY_NAME[row.topic].type.encode() if row.topic in BY_NAME else b""),
+                        (SOURCE, self._client_id.encode()),
                     ],
                 )
             except KafkaError as error:  # refused before it left, by size or by an unknown topic

@@ -150,6 +150,9 @@ class _Process:
         if not await self._unless_stopped(self._open()):
             return
         try:
+            # Before the first record is read or published: then PostgreSQL would have caught up.
+            if not await self._unless_stopped(self._notice_restores()):
+                return
             async with asyncio.TaskGroup() as parts:
                 background = [
                     parts.create_task(self._relay.run(), name="relay"),
@@ -197,12 +200,19 @@ class _Process:
             else:
                 return
 
+    @property
+    def _group(self) -> str:
+        return f"{self._service.settings.group_prefix}{self._service.name}"
+
+    async def _notice_restores(self) -> None:
+        service = self._service
+        self._waiting_for = "Kafka"
+        consumed = [consumer.topic for consumer in service.consumers()]
+        await restores.notice(service.db, service.settings.kafka, service.name, self._group, consumed)
+
     async def _consume(self) -> None:
         service, settings = self._service, self._service.settings
-        group, consumers = f"{settings.group_prefix}{service.name}", service.consumers()
-        self._waiting_for = "Kafka"
-        # Before the first record is read again: then PostgreSQL would have caught up.
-        await restores.notice(service.db, settings.kafka, group, [consumer.topic for consumer in consumers])
+        group, consumers = self._group, service.consumers()
         self._subscriptions = Subscriptions(
             service.db,
             settings.kafka,

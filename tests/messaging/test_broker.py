@@ -71,7 +71,7 @@ async def test_kafka_ahead_of_postgresql_counts_as_one_restore(desk: Desk, topic
     async def restored() -> int:
         async with desk.db.all_tenants() as tx:
             await Watch("here").look(tx)
-        await restores.notice(desk.db, desk.kafka, group, [topic])
+        await restores.notice(desk.db, desk.kafka, "test", group, [topic])
         async with desk.db.all_tenants() as tx:
             return (await installation.read(tx)).restores
 
@@ -102,7 +102,7 @@ async def test_what_retention_has_passed_over_is_no_restore(desk: Desk, topic: C
     async with desk.db.all_tenants() as tx:
         await Watch("here").look(tx)
         await tx.execute("delete from consumed_offset")
-    await restores.notice(desk.db, desk.kafka, group, [topic])
+    await restores.notice(desk.db, desk.kafka, "test", group, [topic])
     async with desk.db.all_tenants() as tx:
         assert (await installation.read(tx)).restores == 0
 

@@ -63,6 +63,14 @@ create index outbox_parked on outbox (topic, key) where parked is not null and p
 -- Serves the sweep.
 create index outbox_published_at on outbox using brin (published_at);
 
+-- How far Kafka has what this service knows to have published: more from it there is what a restored database forgot.
+create table published_offset (
+  topic text,
+  partition int,
+  next_offset bigint not null,
+  primary key (topic, partition));
+select shared_table('published_offset');
+
 -- The last thing this service said of each key of its compacted topics, re-published nightly.
 create table stated_fact (
   tenant_id text,

@@ -39,6 +39,19 @@ limit $1
 -- name: mark_published
 update outbox set published_at = now() where id = any($1::bigint[])
 
+-- name: published_to
+insert into published_offset (topic, partition, next_offset)
+select * from unnest($1::text[], $2::int[], $3::bigint[])
+on conflict (topic, partition) do update set next_offset = excluded.next_offset
+where published_offset.next_offset < excluded.next_offset
+
+-- name: published_offsets
+select topic, partition, next_offset from published_offset
+
+-- name: count_known
+-- Reads the whole outbox; asked only of what Kafka has beyond what was marked, after a crash or a restore.
+select count(distinct event_id) from outbox where event_id = any($1::text[])
+
 -- name: park
 update outbox set parked = $2 where id = $1
 
