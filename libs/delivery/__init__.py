@@ -14,11 +14,12 @@ from delivery.operations import (
     operation_key,
 )
 from delivery.pace import Pace
-from delivery.queue import Scope, enqueue, enqueue_job, job_once, pause, pauses, resume, supersede
-from delivery.transitions import Hit
+from delivery.queue import Scope, enqueue, enqueue_job, job_once, lift, pause, pauses, resume, supersede
+from delivery.transitions import Adopted, Hit, NotThere
 from delivery.worker import Delivery
 
 __all__ = [
+    "Adopted",
     "Coverage",
     "Delivery",
     "Effect",
@@ -28,6 +29,7 @@ __all__ = [
     "Lane",
     "Marker",
     "NewOperation",
+    "NotThere",
     "Operation",
     "OperationKey",
     "Pace",
@@ -40,6 +42,7 @@ __all__ = [
     "enqueue",
     "enqueue_job",
     "job_once",
+    "lift",
     "marker",
     "operation_key",
     "pause",

@@ -11,7 +11,8 @@ SETTLED = Counter(
 OPERATIONS = Gauge(
     "delivery_unsettled_operations",
     "Operations of the whole database by state, as each replica counts them. pending that grows: compare it with "
-    "delivery_lanes_running and the peer's call budget. conflict waits for a person: decide each in the service's API.",
+    "delivery_lanes_running and the peer's call budget. conflict waits for a person: a line's for "
+    "`psabridge lines decide`, a catalog item's is tried again when it is mended there and the setup is checked anew.",
     ["state"],
 )
 OLDEST_AMBIGUOUS = Gauge(

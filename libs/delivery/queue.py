@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,12 +12,27 @@ from typing import Any
 from uuid import uuid4
 
 from contracts.values import NO_RUN, LineIdentity, RunId, SiteId, TenantId
-from delivery.operations import Kind, Marker, NewOperation, OperationKey, State, marker, operation_key
+from delivery.operations import (
+    Kind,
+    Marker,
+    NewOperation,
+    Operation,
+    OperationKey,
+    Settled,
+    State,
+    marker,
+    operation_key,
+)
+from delivery.transitions import Adopted, Decision, transition
 from storage import Transaction, named_queries
 
 sql = named_queries(__package__, "operations.sql")
 
 SIGNAL = "delivery"
+
+
+# The code of a pause that a person made; every other code is a machine's.
+PERSON = "person"
 
 
 class Scope(StrEnum):
@@ -30,6 +45,14 @@ class Scope(StrEnum):
 
 class KeyReusedError(Exception):
     """An operation key that exists with other content: never "already there"."""
+
+
+class DecidedError(Exception):
+    """What is to be decided is not, or no longer, an operation in conflict."""
+
+
+class TakenError(Exception):
+    """A record that is to be adopted stands for another operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +153,28 @@ async def job_once(
 
 
 async def pause(tx: Transaction, tenant_id: TenantId, scope: Scope, name: str, code: str, message: str) -> None:
-    """Stop a tenant (named ''), a lane or a run until `resume`; what is being sent is finished, nothing is lost."""
+    """Stop a tenant (named ''), a lane or a run; what is being sent is finished, nothing is lost.
+
+    With the code `PERSON` until a person resumes it, with any other until that or until a machine lifts it.
+    """
     await tx.execute(sql["pause"], tenant_id, scope, name, code, message)
     tx.signal(SIGNAL)
 
 
 async def resume(tx: Transaction, tenant_id: TenantId, scope: Scope | None = None, name: str | None = None) -> int:
-    """Let what matches go on, everything of the tenant by default; how many pauses that ended."""
-    ended = await tx.execute(sql["resume"], tenant_id, scope, name)
+    """A person lets what matches go on, everything of the tenant by default; how many pauses that ended."""
+    return await _resumed(tx, tenant_id, scope, name, by_person=True)
+
+
+async def lift(tx: Transaction, tenant_id: TenantId, scope: Scope | None = None, name: str | None = None) -> int:
+    """The same by a machine: what a person stopped stays."""
+    return await _resumed(tx, tenant_id, scope, name, by_person=False)
+
+
+async def _resumed(
+    tx: Transaction, tenant_id: TenantId, scope: Scope | None, name: str | None, *, by_person: bool
+) -> int:
+    ended = await tx.execute(sql["resume"], tenant_id, scope, name, by_person)
     tx.signal(SIGNAL)
     return ended
 
@@ -200,6 +237,47 @@ async def timeline(tx: Transaction, tenant_id: TenantId, key: OperationKey) -> t
     if recorded is None:
         return None
     return recorded, await tx.fetch(Attempt, sql["attempts"], tenant_id, key)
+
+
+async def conflict(tx: Transaction, tenant_id: TenantId, key: OperationKey) -> Operation | None:
+    """An operation that is in conflict, locked; None where there is none."""
+    return await tx.fetch_one(Operation, sql["conflict"], tenant_id, key)
+
+
+async def decide(
+    tx: Transaction, tenant_id: TenantId, key: OperationKey, decision: Decision, by: str
+) -> tuple[Operation, Settled]:
+    """Do with a conflict what a person says, and keep who said it; the operation as it was, and what it is now.
+
+    The effect's own tables and news are the caller's to change. DecidedError where it is no conflict, TakenError where
+    the record stands for another operation.
+    """
+    operation = await conflict(tx, tenant_id, key)
+    if operation is None:
+        raise DecidedError(f"operation {key} is not in conflict")
+    remote_id = decision.remote_id if isinstance(decision, Adopted) else None
+    if remote_id and await tx.value(sql["stands_for"], operation.site_id, operation.effect, remote_id):
+        raise TakenError(f"record {remote_id} stands for another operation")
+    after = transition(operation.state, operation.kind, decision)
+    await tx.execute(sql["decide"], tenant_id, key, after.state, after.remote_id, after.reason, after.message)
+    await tx.execute(sql["keep_decision"], tenant_id, key, after.reason, after.remote_id, by)
+    tx.signal(SIGNAL)
+    return operation, Settled(after.state, after.remote_id, after.reason, after.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a person said of a conflict: `adopted` (which record) or `tried_again`."""
+
+    decision: str
+    remote_id: int | None
+    by: str
+    at: datetime
+
+
+async def decisions(tx: Transaction, tenant_id: TenantId, key: OperationKey) -> list[Decided]:
+    """All that people have said of an operation, oldest first."""
+    return await tx.fetch(Decided, sql["decisions"], tenant_id, key)
 
 
 # How long back the rate of a run is looked at.
@@ -274,6 +352,19 @@ async def lanes(tx: Transaction, effect: str, tenant_id: TenantId) -> list[str]:
 async def live_of_lane(tx: Transaction, effect: str, tenant_id: TenantId, lane: str) -> list[Recorded]:
     """What stands, or may stand, at the peer for this lane."""
     return await tx.fetch(Recorded, sql["live_of_lane"], tenant_id, effect, lane)
+
+
+async def lanes_of_markers(tx: Transaction, effect: str, tenant_id: TenantId, markers: Iterable[str]) -> dict[str, str]:
+    """Where what bears these markers was written to, as far as it is confirmed."""
+    if not (sought := list(markers)):
+        return {}
+    return {one.marker: one.lane for one in await tx.fetch(_Marked, sql["lanes_of_markers"], tenant_id, effect, sought)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    marker: str
+    lane: str
 
 
 def _row(effect: str, operation: NewOperation) -> tuple[Any, ...]:

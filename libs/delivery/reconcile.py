@@ -8,6 +8,8 @@ from typing import Literal
 from delivery.operations import OperationKey, State
 from delivery.queue import Recorded
 
+Kind = Literal["missing", "duplicate", "drifted", "copied", "unknown", "gone"]
+
 
 @dataclass(frozen=True, slots=True)
 class Remote:
@@ -23,7 +25,7 @@ class Remote:
 class Difference:
     """Something a person should know. `copied`: our marker on another agreement (B18); `gone`: the lane itself."""
 
-    kind: Literal["missing", "duplicate", "drifted", "copied", "unknown", "gone"]
+    kind: Kind
     key: OperationKey | None
     remote_id: int | None
     detail: str

@@ -71,7 +71,24 @@ class Read:
     closed: str = ""
 
 
-Fact = Claimed | GivenBack | Answered | Abandoned | Read
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A person says of a conflict that this record, which was just read at the peer, is what was to be written.
+
+    `detail` says how it differs from that.
+    """
+
+    remote_id: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotThere:
+    """A person says of a conflict that nothing is at the peer. It need not be true: a read comes before every send."""
+
+
+Decision = Adopted | NotThere
+Fact = Claimed | GivenBack | Answered | Abandoned | Read | Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +131,11 @@ def transition(state: State, kind: Kind, fact: Fact) -> Next:
             return Next(State.PENDING if kind is Kind.JOB else State.AMBIGUOUS)
         case State.IN_FLIGHT, Answered() as answer:
             return _after_answer(kind, answer)
+        # Whatever was sent for a conflict, its quarantine is over: only a read makes one.
+        case State.CONFLICT, Adopted(remote_id, detail):
+            return Next(State.CONFIRMED, remote_id, reason="adopted", message=detail)
+        case State.CONFLICT, NotThere():
+            return Next(State.PENDING, reason="tried_again")
         case _:
             raise ImpossibleError(f"{type(fact).__name__} cannot happen to an operation that is {state}")
 
@@ -148,6 +170,9 @@ def _after_answer(kind: Kind, answer: Answered) -> Next:
             return Next(State.PENDING, reason=answer.code, wait=answer.retry_after or SHORT_WAIT)
         case Outcome.THROTTLED:
             return Next(State.PENDING, reason="throttled", wait=answer.retry_after or SHORT_WAIT)
+        case Outcome.REJECTED if kind is Kind.JOB:
+            # What it was to do is still to be done, and would be refused again: a person must look.
+            return Next(State.PENDING, reason=answer.code or "rejected", message=answer.message, pause="lane")
         case Outcome.REJECTED:
             return Next(State.REJECTED, reason=answer.code or "rejected", message=answer.message)
         case Outcome.CONFIG:

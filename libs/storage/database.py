@@ -15,8 +15,14 @@ from contracts.values import TenantId
 
 RowT = TypeVar("RowT")
 
-# A vanished node's session must free its locks in about 20 s, not in the kernel's two hours.
-_KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "2"}
+# A vanished node's session must free its locks in about 20 s, not in the kernel's two hours. Nobody is asked while an
+# answer is unacknowledged: that is given up after 30 s, not after the kernel's quarter of an hour.
+_KEEPALIVE = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "2",
+    "tcp_user_timeout": "30000",
+}
 # The machinery asks for a few rows in the order of an index. Statistics taken before a first backlog came would make
 # PostgreSQL sort all of it for each look.
 _IN_INDEX_ORDER = {"enable_sort": "off"}

@@ -17,7 +17,7 @@ from contracts.events import (
     SetupChecked,
 )
 from contracts.topics import Topic
-from delivery import Scope, resume
+from delivery import Scope, lift
 from messaging import Handler
 from storage import Transaction
 
@@ -47,7 +47,7 @@ async def programs_changed(tx: Transaction, events: Sequence[Event[ProgramChange
 async def connection_changed(tx: Transaction, events: Sequence[Event[ConnectionChanged]]) -> None:
     """A new key may be a better one: what a 401 had paused goes on, and stops again where it is not."""
     for event in events:
-        await resume(tx, event.tenant_id, Scope.TENANT)
+        await lift(tx, event.tenant_id, Scope.TENANT)
     await _look_again(tx, events)
 
 
@@ -55,7 +55,7 @@ async def setup_checked(tx: Transaction, events: Sequence[Event[SetupChecked]]) 
     """Whoever checks the setup has changed something: what was refused or was a question is tried again."""
     for event in events:
         if FEATURE in event.data.features:
-            await resume(tx, event.tenant_id, Scope.LANE, LANE)
+            await lift(tx, event.tenant_id, Scope.LANE, LANE)
     await store.ask(tx, [event.tenant_id for event in events], retry=True)
     tx.signal(SIGNAL)
 

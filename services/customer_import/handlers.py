@@ -8,7 +8,7 @@ from contracts.envelope import Event
 from contracts.events import ConnectionChanged, CustomerChanged, SetupChecked
 from contracts.topics import Topic
 from customer_import import reading, store
-from delivery import resume
+from delivery import lift
 from messaging import Handler
 from storage import Transaction
 
@@ -21,14 +21,14 @@ async def customers_changed(tx: Transaction, events: Sequence[Event[CustomerChan
 async def connections_changed(tx: Transaction, events: Sequence[Event[ConnectionChanged]]) -> None:
     """A new key may be a better one: what a 401 had paused goes on, and stops again where it is not."""
     for tenant_id in sorted({event.tenant_id for event in events}):
-        await resume(tx, tenant_id)
+        await lift(tx, tenant_id)
 
 
 async def setup_checked(tx: Transaction, events: Sequence[Event[SetupChecked]]) -> None:
     """Read companies and agreements where the setup has just said that it may be done: at first, and every day."""
     for event in sorted(events, key=lambda event: event.tenant_id):
         if reading.FEATURE in event.data.features and not event.data.removed:
-            await resume(tx, event.tenant_id)
+            await lift(tx, event.tenant_id)
             await reading.ask(tx, event.tenant_id)
 
 

@@ -1,25 +1,40 @@
-"""Questions about lines and their way, and the two things a person does to what is stuck."""
+"""Questions about lines and their way, and what a person does to what is stuck."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from contracts import topics
 from contracts.values import RunId
-from delivery import Scope, State, pause, pauses, resume
-from delivery.queue import Attempt, Pause, Progress, Question, Recorded, progress, questions, timeline
-from invoice_push import corrections, reconciling, store
+from delivery import OperationKey, Scope, State, pause, pauses, resume
+from delivery.queue import (
+    PERSON,
+    Attempt,
+    Decided,
+    DecidedError,
+    Pause,
+    Progress,
+    Question,
+    Recorded,
+    TakenError,
+    decisions,
+    progress,
+    questions,
+    timeline,
+)
+from httpkit import ApiError, Outcome
+from invoice_push import corrections, deciding, proving, reconciling, store
 from invoice_push.corrections import Correction
-from invoice_push.domain.proof import bridge, by_document
 from invoice_push.domain.values import Reason
 from invoice_push.lines import Line
 from invoice_push.resolver import SIGNAL
 from messaging import copies
 from servicekit import Caller, Page, Paging, Problem, Tx, allow
 from storage import Transaction
+from tenancy import NotConnectedError
 
 router = APIRouter()
 
@@ -34,6 +49,7 @@ class Story:
     remedy: str
     operation: Recorded | None
     attempts: list[Attempt]
+    decisions: list[Decided]
     corrections: list["Corrected"]
 
 
@@ -45,6 +61,7 @@ class Corrected:
     remedy: str
     operation: Recorded | None
     attempts: list[Attempt]
+    decisions: list[Decided]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +128,11 @@ async def plan(tx: Tx, caller: Caller, run: Annotated[str, Query(min_length=1, m
 
 
 @router.get("/proof", dependencies=[allow("lines.read")])
-async def proof(tx: Tx, caller: Caller, run: Filter = "") -> dict[str, Any]:
+async def proof(tx: Tx, caller: Caller, run: Filter = "", after: Filter = "") -> dict[str, Any]:
     """Per document and currency: supplier's lines = pushed + held + ignored, by reason (B3)."""
-    documents = await store.documents_of_run(tx, caller.tenant_id, run)
-    sums = by_document(await store.sums(tx, caller.tenant_id, [document.document_id for document in documents]))
-    return {"documents": [bridge(one, sums.get(one.document_id, ())).told() for one in documents]}
+    found = await proving.proof(tx, caller.tenant_id, RunId(run), after)
+    last = found[-1].document_id if len(found) == proving.PAGE else None
+    return {"documents": [one.told() for one in found], "next": last}
 
 
 @router.get("/reconciliations", dependencies=[allow("lines.read")])
@@ -161,6 +178,35 @@ async def open_questions(
     return page.of(found, lambda one: one.seq)
 
 
+@router.post("/operations/decide", dependencies=[allow("runs.approve")])
+async def decide_conflict(
+    request: Request,
+    caller: Caller,
+    key: Annotated[str, Query(min_length=1, max_length=1000)],
+    decision: Literal["adopt", "try_again"],
+    addition_id: Annotated[int | None, Query(gt=0, lt=2**31)] = None,
+) -> Recorded:
+    """Say of a conflict which addition is there for it, or that none is; that it is so is read at ConnectWise."""
+    if (decision == "adopt") != (addition_id is not None):
+        raise Problem(422, "addition_id", "an addition is adopted by its id, and none is named to try again")
+    additions, operation = request.app.state.resources["additions"], OperationKey(key)
+    try:
+        if addition_id is None:
+            return await deciding.try_again(additions, caller.tenant_id, operation, caller.subject)
+        return await deciding.adopt(additions, caller.tenant_id, operation, addition_id, caller.subject)
+    except DecidedError as error:
+        raise Problem(409, "not_in_conflict", str(error)) from error
+    except (TakenError, deciding.UnmarkedError) as error:
+        raise Problem(409, "not_adoptable", str(error)) from error
+    except NotConnectedError as error:
+        raise Problem(409, "not_connected", str(error)) from error
+    except ApiError as error:
+        if error.outcome is Outcome.NOT_FOUND:
+            said = f"the operation's agreement has no addition {addition_id}"
+            raise Problem(409, "not_adoptable", said) from error
+        raise Problem(502, "connectwise", f"the addition could not be read: {error}") from error
+
+
 @router.get("/pauses", dependencies=[allow("lines.read")])
 async def list_pauses(tx: Tx, caller: Caller) -> dict[str, list[Pause]]:
     """What waits for a person: the whole tenant (401), an agreement's lane (403) or a run, and why."""
@@ -174,7 +220,7 @@ async def pause_by_hand(
     """Stop the tenant (without a name), a lane (as `agreement-12`) or a run; what is being sent is finished."""
     if (scope is Scope.TENANT) != (name == ""):
         raise Problem(422, "name", "a lane or a run is paused by its name, the tenant without one")
-    await pause(tx, caller.tenant_id, scope, name, "person", message or "paused by hand")
+    await pause(tx, caller.tenant_id, scope, name, PERSON, message or "paused by hand")
     return {"items": await pauses(tx, caller.tenant_id)}
 
 
@@ -191,7 +237,7 @@ async def resume_paused(
 
 @router.post("/runs/{run_id}/retry", dependencies=[allow("runs.approve")])
 async def retry(tx: Tx, caller: Caller, run_id: str) -> dict[str, int]:
-    """Have what of a run failed looked at again; it waits for approval as before. Conflicts stay questions."""
+    """Have what of a run failed looked at again; it waits for approval as before. Conflicts are decided one by one."""
     again = await store.retry(tx, caller.tenant_id, RunId(run_id))
     again += await corrections.retry(tx, caller.tenant_id, RunId(run_id))
     await store.ask_resolution(tx, [caller.tenant_id])
@@ -212,6 +258,8 @@ def _remedy(found: Line | Correction) -> str:
     return Reason(found.reason).remedy if found.state == "held" else ""
 
 
-async def _calls(tx: Transaction, found: Line | Correction) -> tuple[Recorded | None, list[Attempt]]:
+async def _calls(tx: Transaction, found: Line | Correction) -> tuple[Recorded | None, list[Attempt], list[Decided]]:
     told = await timeline(tx, found.tenant_id, found.operation_key) if found.operation_key else None
-    return told or (None, [])
+    if told is None:
+        return None, [], []
+    return *told, await decisions(tx, found.tenant_id, told[0].key)

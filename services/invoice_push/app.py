@@ -19,6 +19,7 @@ def build(settings: Settings) -> Service:
     """Wire the parts; open nothing."""
     db = settings.database()
     sites = settings.sites(db)
+    additions = Additions(db, sites)
     return Service(
         name="invoice-push",
         settings=settings,
@@ -37,7 +38,8 @@ def build(settings: Settings) -> Service:
         workers=(
             Resolver(db),
             Nights(db),
-            Delivery(db, Additions(db, sites), pace=settings.pace(), begun=settings.watch().look),
+            Delivery(db, additions, pace=settings.pace(), begun=settings.watch().look),
         ),
+        resources={"additions": additions},
         closes=(sites,),
     )

@@ -3,7 +3,7 @@
 import base64
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from delivery.reconcile import Difference, Remote, compare
 from invoice_push.additions import agreement_of_lane, difference, lane_of
 from invoice_push.lines import draft_from_json
 from invoice_push.proposals import proposed
-from invoice_push.store import Reconciliation
+from invoice_push.store import Reconciliation, Stray
 
 _MARKER_BYTES = 20
 
@@ -49,23 +49,45 @@ class Held:
         return Remote(addition.id, self.lane, addition.serial_number or "", {})
 
 
-def compared(held: Sequence[Held]) -> list[Reconciliation]:
+def unaccounted(held: Sequence[Held]) -> set[str]:
+    """The markers there that nothing confirmed on these agreements explains."""
+    written = {one.marker for each in held for one in each.operations if one.state is State.CONFIRMED}
+    return {marker for marker in _by_marker(held) if marker not in written}
+
+
+def compared(held: Sequence[Held], elsewhere: Mapping[str, str]) -> list[Reconciliation]:
     """Agreements that are looked at together, so that a copy is told from a stranger (B18).
 
-    Of those that were never written to only the ones with something to say are told.
+    `elsewhere`: of the unaccounted markers, the lanes of other agreements that they were written to. Of agreements that
+    were never written to only those with something to say are told.
     """
-    by_marker: dict[str, list[Remote]] = defaultdict(list)
-    for one in held:
-        for addition in one.additions or ():
-            if is_marker(addition.serial_number or ""):
-                by_marker[addition.serial_number or ""].append(one.remote(addition))
-    ours = {operation.marker for one in held for operation in one.operations}
-    found = [(one, _reconciliation(one, by_marker, ours)) for one in held]
+    by_marker, strange = _by_marker(held), unaccounted(held)
+    found = [(one, _reconciliation(one, by_marker, strange, elsewhere)) for one in held]
     return [said for one, said in found if one.operations or said.differences]
 
 
+def strays(held: Sequence[Held], found: Sequence[Reconciliation]) -> list[Stray]:
+    """Those that the comparison has found."""
+    unknown = {one["remote_id"] for each in found for one in each.differences if one["kind"] == "unknown"}
+    return [
+        Stray(each.agreement_id, addition.id, addition.serial_number or "")
+        for each in held
+        for addition in each.additions or ()
+        if addition.id in unknown
+    ]
+
+
+def _by_marker(held: Sequence[Held]) -> dict[str, list[Remote]]:
+    found: dict[str, list[Remote]] = defaultdict(list)
+    for one in held:
+        for addition in one.additions or ():
+            if is_marker(addition.serial_number or ""):
+                found[addition.serial_number or ""].append(one.remote(addition))
+    return found
+
+
 def _reconciliation(
-    held: Held, by_marker: Mapping[str, Sequence[Remote]], ours: Container[str | None]
+    held: Held, by_marker: Mapping[str, Sequence[Remote]], strange: Container[str], elsewhere: Mapping[str, str]
 ) -> Reconciliation:
     additions = held.additions or ()
     written = [operation for operation in held.operations if operation.state is State.CONFIRMED]
@@ -82,21 +104,22 @@ def _reconciliation(
         expected=len(drafts),
         expected_cost=sum((draft.cost for draft in drafts), Decimal(0)),
         expected_price=sum((draft.price for draft in drafts), Decimal(0)),
-        differences=_differences(held, by_marker, ours),
+        differences=_differences(held, by_marker, strange, elsewhere),
         read_at=datetime.now(UTC),
     )
 
 
 def _differences(
-    held: Held, by_marker: Mapping[str, Sequence[Remote]], ours: Container[str | None]
+    held: Held, by_marker: Mapping[str, Sequence[Remote]], strange: Container[str], elsewhere: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     if held.additions is None:
         gone = "ConnectWise has this agreement no longer, with all that was written to it"
         return [_told(Difference("gone", None, None, gone), held.agreement_id, None, [])]
     by_id = {addition.id: addition for addition in held.additions}
-    elsewhere = [
+    copies = [
         record
         for operation in held.operations
+        if operation.state is State.CONFIRMED
         for record in by_marker.get(operation.marker or "", ())
         if record.lane != held.lane
     ]
@@ -112,20 +135,29 @@ def _differences(
     found = compare(
         held.lane,
         held.operations,
-        [*map(held.remote, held.additions), *elsewhere],
+        [*map(held.remote, held.additions), *copies],
         drift,
-        own=lambda marker: is_marker(marker) and marker not in ours,
+        own=lambda marker: marker in strange,
     )
     by_key = {operation.key: operation for operation in held.operations}
-    copied_to = {record.remote_id: agreement_of_lane(record.lane) for record in elsewhere}
+    copied_to = {record.remote_id: agreement_of_lane(record.lane) for record in copies}
     told = []
-    for one in found:
+    for one in (_of_another(one, by_id, elsewhere) for one in found):
         operation = by_key.get(one.key) if one.key else None
         marked = by_marker.get(operation.marker or "", ()) if operation else ()
         here = [by_id[record.remote_id] for record in marked if record.lane == held.lane]
         agreement_id = copied_to.get(one.remote_id or 0, held.agreement_id)
         told.append(_told(one, agreement_id, operation, here))
     return told
+
+
+def _of_another(one: Difference, by_id: Mapping[int, Addition], elsewhere: Mapping[str, str]) -> Difference:
+    """What nothing here explains may be a copy of what is on another company's agreement."""
+    if one.kind == "unknown" and one.remote_id is not None:
+        lane = elsewhere.get(by_id[one.remote_id].serial_number or "")
+        if lane is not None:
+            return replace(one, kind="copied", detail=f"a copy of ours on {lane}")
+    return one
 
 
 def _told(one: Difference, agreement_id: int, operation: Recorded | None, here: Sequence[Addition]) -> dict[str, Any]:

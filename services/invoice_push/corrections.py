@@ -149,6 +149,11 @@ async def failed(tx: Transaction, ended: Sequence[tuple[TenantId, OperationKey, 
     return await tx.fetch(Touched, sql["failed"], *zip(*ended, strict=True)) if ended else []
 
 
+async def queue_again(tx: Transaction, tenant_id: TenantId, key: OperationKey) -> list[Touched]:
+    """The correction whose conflict a person has decided counts as before it."""
+    return await tx.fetch(Touched, sql["queue_again"], tenant_id, key)
+
+
 async def retry(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> int:
     """Have a run's failed corrections worked out anew; a conflict stays a person's question."""
     return await tx.execute(sql["retry"], tenant_id, run_id)

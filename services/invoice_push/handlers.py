@@ -18,7 +18,7 @@ from contracts.events import (
     SyncCommand,
 )
 from contracts.topics import Topic
-from delivery import Scope, resume
+from delivery import Scope, lift
 from invoice_push import pusher, reconciling, rights, store
 from invoice_push.resolver import SIGNAL
 from messaging import Handler
@@ -54,7 +54,7 @@ async def commanded(tx: Transaction, events: Sequence[Event[SyncCommand]]) -> No
 async def connection_changed(tx: Transaction, events: Sequence[Event[ConnectionChanged]]) -> None:
     """A new key may be a better one: what a 401 had paused goes on, and stops again where it is not."""
     for event in events:
-        await resume(tx, event.tenant_id, Scope.TENANT)
+        await lift(tx, event.tenant_id, Scope.TENANT)
     await _look_again(tx, events)
 
 

@@ -2,17 +2,32 @@
 
 import asyncio
 from datetime import UTC, date, datetime
+from typing import get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from prometheus_client import Gauge
 
 from contracts import topics
 from contracts.values import TenantId
-from invoice_push import reconciling
+from delivery.reconcile import Kind
+from invoice_push import reconciling, store
 from messaging import copies
 from servicekit import Passes
 from tenancy import connection, setup
 
 # Late enough for the nightly invoicing of the site, early enough to be done when its office opens.
 BEGINS, ENDS = 2, 5
+KINDS = get_args(Kind)
+DIFFERENCES = Gauge(
+    "reconcile_differences",
+    "Where ConnectWise differs from what was written, at the last nightly reading of each tenant. Any: "
+    "`psabridge reconcile` names each with what would set it right; nothing is repaired by itself.",
+    ["kind"],
+)
+UNEXPLAINED = Gauge(
+    "reconcile_unexplained_documents",
+    "Documents whose lines do not add up to what was pushed, held and ignored. Any is a defect: see the proof.",
+)
 
 
 class Nights(Passes):
@@ -21,9 +36,18 @@ class Nights(Passes):
     every = 60.0
 
     async def work(self, stop: asyncio.Event) -> int:  # noqa: ARG002 (a pass is short)
-        """Queue what is due, and rest: what was queued is another's work."""
+        """Queue what is due, and rest: what was queued is another's work. What it has found is in the metrics."""
         await self.queue_due(datetime.now(UTC))
+        await self.measure()
         return 0
+
+    async def measure(self) -> None:
+        """Set the gauges of what the last readings found."""
+        async with self.db.all_tenants() as tx:
+            found, unexplained = await store.count_differences(tx), await store.count_unexplained(tx)
+        for kind in KINDS:
+            DIFFERENCES.labels(kind).set(found.get(kind, 0))
+        UNEXPLAINED.set(unexplained)
 
     async def queue_due(self, now: datetime) -> int:
         """Queue a reading for every tenant in whose site's zone it is night at `now`; for how many it is."""

@@ -5,10 +5,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from http import HTTPStatus
 from typing import Any
 
-from connectwise import Addition, Agreement, ConnectWise, NewAddition, Ref
+from connectwise import Addition, Agreement, BillCustomer, ConnectWise, NewAddition, Ref
 from contracts import topics
 from contracts.events import AdditionSettled, SyncCommand
 from contracts.values import RunId, SiteId, TenantId
@@ -29,13 +30,14 @@ from delivery import (
     marker,
     operation_key,
 )
-from httpkit import ApiError
+from httpkit import ApiError, Outcome
 from invoice_push import corrections, reconciling, rights, store
 from invoice_push.additions import COMPARED, EFFECT, difference, lane_of, later
 from invoice_push.corrections import Correction
 from invoice_push.domain.values import Draft, Expected, Reason
 from invoice_push.lines import Line, draft_from_json
 from invoice_push.resolver import SIGNAL
+from invoice_push.store import Stray
 from messaging import Fact, outbox
 from storage import Database, Transaction
 from tenancy import LATELY, Sites, closed, connection, program
@@ -139,8 +141,10 @@ class Additions:
         by_marker: dict[str, list[Addition]] = defaultdict(list)
         with _needing("Finance > Agreements: Inquire"):
             # Side by side: a line on an idle system waits for two round trips, this one and its own.
-            (agreement, now), additions = await asyncio.gather(
-                _agreement(site, agreement_id), site.additions(agreement_id).list(fields=COMPARED)
+            (agreement, now), additions, strays = await asyncio.gather(
+                _agreement(site, agreement_id),
+                site.additions(agreement_id).list(fields=COMPARED),
+                self._strays(site, lane, [op.marker for op in operations if op.marker], agreement_id),
             )
         for addition in additions:
             by_marker[addition.serial_number or ""].append(addition)
@@ -158,6 +162,11 @@ class Additions:
             key: f"addition {there.id} is of a later try that this database has forgotten: is it there for this line?"
             for key, found in hits.items()
             if not found and (there := _later(lane.site_id, key, by_marker)) is not None
+        } | {
+            op.key: f"addition {stray.addition_id} on agreement {stray.agreement_id} has this line's marker, and this "
+            "database does not know of it: leave it, and the line is billed there, or delete it and try again"
+            for op in operations
+            if not hits.get(op.key) and (stray := strays.get(op.marker or "")) is not None
         }
         shut = "" if agreement.agreement_status == "Active" else f"the agreement is {agreement.agreement_status}"
         return Reading(hits, conflicts, overtaken, shut)
@@ -172,7 +181,7 @@ class Additions:
         new = NewAddition(
             product=Ref(id=draft.item_id),
             quantity=draft.quantity,
-            bill_customer=draft.bill_customer,
+            bill_customer=BillCustomer(draft.bill_customer),
             unit_price=draft.unit_price,
             unit_cost=draft.unit_cost,
             effective_date=draft.effective,
@@ -185,6 +194,14 @@ class Additions:
             made = await site.additions(draft.agreement_id).create(new, admit_within=operation.leave_within)
         return Sent(made.id, status=201, request_id=made.request_id or "")
 
+    async def _strays(
+        self, site: ConnectWise, lane: Lane, markers: Sequence[str], agreement_id: int
+    ) -> dict[str, Stray]:
+        """What a database that was restored has written to other agreements, if it is still there."""
+        async with self.db.transaction([lane.tenant_id]) as tx:
+            known = await store.strays(tx, lane.tenant_id, markers, agreement_id)
+        return {one.marker: one for one in known if await _is_there(site, one)}
+
     async def _read_back(self, job: Operation) -> None:
         site = await self.sites.still(job.tenant_id, job.site_id)
         if site is None:
@@ -193,11 +210,12 @@ class Additions:
         if run_id:
             await reconciling.read_run(self.db, site, job.tenant_id, run_id, job.key)
         else:
-            await reconciling.read_all(self.db, site, job.tenant_id, job.key)
+            everywhere = bool(job.body.get("everywhere"))
+            await reconciling.read_all(self.db, site, job.tenant_id, job.key, everywhere=everywhere)
 
     async def recovered(self, tx: Transaction, tenant_id: TenantId, site_id: SiteId, restores: int) -> bool:
         """Whether all that was ever written has been read back since the database was restored."""
-        state = await reconciling.ask_once(tx, tenant_id, site_id, f"restore-{restores}")
+        state = await reconciling.ask_everywhere(tx, tenant_id, site_id, f"restore-{restores}")
         return state is State.CONFIRMED
 
     async def paused(self, tx: Transaction, operation: Operation, scope: Scope, code: str) -> None:
@@ -238,6 +256,16 @@ class Additions:
         tx.signal(SIGNAL)
 
 
+async def _is_there(site: ConnectWise, stray: Stray) -> bool:
+    try:
+        found = await site.additions(stray.agreement_id).get(stray.addition_id)
+    except ApiError as error:
+        if error.outcome is Outcome.NOT_FOUND:
+            return False
+        raise
+    return found.serial_number == stray.marker
+
+
 def _later(site_id: SiteId, key: OperationKey, by_marker: Mapping[str, Sequence[Addition]]) -> Addition | None:
     """What a later try of the same line has written: known to the database, unless that went back in time."""
     markers = (marker(site_id, other) for other in later(key))
@@ -270,14 +298,19 @@ async def _agreement(site: ConnectWise, agreement_id: int) -> tuple[Agreement, E
 async def _expected(site: ConnectWise, agreement: Agreement) -> Expected:
     parent_id = agreement.parent_agreement.id if agreement.parent_agreement else None
     if parent_id is None:
-        return Expected(agreement.next_invoice_date, bool(agreement.prorate_flag))
+        return Expected(_next_invoice(agreement), bool(agreement.prorate_flag))
     parent = await site.agreements.get(parent_id)
     return Expected(
-        agreement.next_invoice_date,
+        _next_invoice(agreement),
         bool(agreement.prorate_flag),
-        parent.next_invoice_date,
+        _next_invoice(parent),
         bool(parent.prorate_flag),
     )
+
+
+def _next_invoice(agreement: Agreement) -> date | None:
+    """None also where the site's text is no date: nothing is planned on that."""
+    return agreement.next_invoice_date if isinstance(agreement.next_invoice_date, date) else None
 
 
 def _changed(planned: Expected, now: Expected) -> str:

@@ -12,8 +12,8 @@ from delivery import OperationKey, State, enqueue_job, job_once, queue
 from httpkit import ApiError, Outcome
 from invoice_push import store
 from invoice_push.additions import COMPARED, EFFECT, agreement_of_lane, lane_of
-from invoice_push.comparing import Held, compared
-from invoice_push.domain.proof import bridge, by_document
+from invoice_push.comparing import Held, compared, strays, unaccounted
+from invoice_push.proving import whole_proof
 from invoice_push.store import Reconciled, Reconciliation
 from messaging import Fact, copies, outbox
 from storage import Database, Transaction
@@ -37,57 +37,89 @@ async def ask_once(tx: Transaction, tenant_id: TenantId, site_id: SiteId, once: 
     return await job_once(tx, EFFECT, tenant_id, site_id, LANE, {"run_id": NO_RUN}, once)
 
 
+async def ask_everywhere(tx: Transaction, tenant_id: TenantId, site_id: SiteId, once: str) -> State:
+    """The same for every agreement of the site: after a restore nobody knows any more which were written to."""
+    return await job_once(tx, EFFECT, tenant_id, site_id, LANE, {"run_id": NO_RUN, "everywhere": True}, once)
+
+
 async def read_run(db: Database, site: ConnectWise, tenant_id: TenantId, run_id: RunId, key: OperationKey) -> None:
     """Read every agreement the run has written to, compare, keep and tell the result with the proof (B3)."""
     async with db.transaction([tenant_id]) as tx:
         began = await store.now(tx)
         agreements = await store.agreements_of_run(tx, tenant_id, run_id)
         facts = await copies.some(tx, topics.AGREEMENTS, tenant_id, [str(agreement) for agreement in agreements])
-    found = compared(await _read(db, site, tenant_id, agreements, {int(key): fact for key, fact in facts.items()}))
+    held = await _read(db, site, tenant_id, agreements, {int(key): fact for key, fact in facts.items()})
     async with db.transaction([tenant_id]) as tx:
-        await store.keep_reconciliations(tx, tenant_id, run_id, found, key)
+        found = await _keep(tx, tenant_id, run_id, held, key)
         await store.forget_reconciliations(tx, tenant_id, run_id, key)
-        documents = await store.documents_of_run(tx, tenant_id, run_id)
-        sums = by_document(await store.sums(tx, tenant_id, [document.document_id for document in documents]))
-        bridges = [bridge(document, sums.get(document.document_id, ())) for document in documents]
-        ended = Reconciled.of(found, [one.told() for one in bridges], began, await store.now(tx))
+        bridges = [one.told() async for one in whole_proof(tx, tenant_id, run_id)]
+        ended = Reconciled.of(found, bridges, began, await store.now(tx))
         await store.keep_reconciled(tx, tenant_id, run_id, ended)
         await outbox.add(tx, topics.SYNC_STEPS, [Fact(tenant_id, run_id, _step(run_id, found, ended), run_id)])
 
 
-async def read_all(db: Database, site: ConnectWise, tenant_id: TenantId, key: OperationKey) -> None:
+async def read_all(
+    db: Database, site: ConnectWise, tenant_id: TenantId, key: OperationKey, *, everywhere: bool = False
+) -> None:
     """Read back every agreement that was ever written to, and the others of the same companies for copies (B18).
 
-    Each company is kept as soon as it is read: after a restart, job `key` goes on with those that are not. Jobs that
-    have piled up while nothing could be read are done with the first of them.
+    `everywhere`: all that the site has, for a database that may have forgotten where it has written. Each company is
+    kept as soon as it is read: after a restart, job `key` goes on with those that are not. Jobs that have piled up
+    while nothing could be read are done with the first of them.
     """
     async with db.transaction([tenant_id]) as tx:
         last, job = await store.reconciled(tx, tenant_id, NO_RUN), await queue.timeline(tx, tenant_id, key)
-        if last is not None and job is not None and last.began_at > job[0].created_at:
+        if last is not None and job is not None and last.began_at > job[0].created_at and not everywhere:
             return
         lanes = await queue.lanes(tx, EFFECT, tenant_id)
+        strays = await store.agreements_with_strays(tx, tenant_id)
         facts = {fact.agreement_id: fact for fact in await copies.of_tenant(tx, topics.AGREEMENTS, tenant_id)}
         read = set(await store.agreements_read_by(tx, tenant_id, key))
-    written = {agreement_of_lane(lane) for lane in lanes}
-    for company in _companies(written, facts):
+    wanted = {agreement_of_lane(lane) for lane in lanes}.union(strays)
+    there = {
+        one.agreement_id: one.company_id for one in facts.values() if not one.removed or one.agreement_id in wanted
+    }
+    if everywhere:
+        there |= await _agreements(site)
+        wanted |= there.keys()
+    for company in _companies(wanted, there):
         if read.isdisjoint(company):
-            found = compared(await _read(db, site, tenant_id, company, facts))
+            held = await _read(db, site, tenant_id, company, facts)
             async with db.transaction([tenant_id]) as tx:
-                await store.keep_reconciliations(tx, tenant_id, NO_RUN, found, key)
+                await _keep(tx, tenant_id, NO_RUN, held, key)
     async with db.transaction([tenant_id]) as tx:
         await store.forget_reconciliations(tx, tenant_id, NO_RUN, key)
-        ended = await store.sum_reconciliations(tx, tenant_id)
+        added = await store.sum_reconciliations(tx, tenant_id)
+        # Of all that was ever billed, what does not add up is kept; it would be a defect.
+        off = [one.told() async for one in whole_proof(tx, tenant_id, NO_RUN) if one.unexplained]
+        ended = Reconciled(added.agreements, added.differences, len(off), off, added.began_at, await store.now(tx))
         await store.keep_reconciled(tx, tenant_id, NO_RUN, ended)
 
 
-def _companies(written: set[int], facts: dict[int, AgreementChanged]) -> list[list[int]]:
+async def _agreements(site: ConnectWise) -> dict[int, int]:
+    """The company of every agreement that the site has, whatever its status."""
+    found = site.agreements.iterate(fields=("id", "company"))
+    return {one.id: one.company.id if one.company and one.company.id else 0 async for one in found}
+
+
+def _companies(wanted: set[int], there: Mapping[int, int]) -> list[list[int]]:
     """The agreements to read, by company; one of which nothing is known is alone."""
     companies: dict[int, set[int]] = defaultdict(set)
-    alone = [[agreement] for agreement in sorted(written) if agreement not in facts]
-    for fact in facts.values():
-        if not fact.removed or fact.agreement_id in written:
-            companies[fact.company_id].add(fact.agreement_id)
-    return [sorted(agreements) for _, agreements in sorted(companies.items()) if agreements & written] + alone
+    for agreement_id, company_id in there.items():
+        companies[company_id].add(agreement_id)
+    alone = [[agreement_id] for agreement_id in sorted(wanted.difference(there))]
+    return [sorted(agreements) for _, agreements in sorted(companies.items()) if agreements & wanted] + alone
+
+
+async def _keep(
+    tx: Transaction, tenant_id: TenantId, run_id: RunId, held: Sequence[Held], key: OperationKey
+) -> list[Reconciliation]:
+    """Compare and keep, with what bears a marker of ours that this database does not know."""
+    elsewhere = await queue.lanes_of_markers(tx, EFFECT, tenant_id, unaccounted(held))
+    found = compared(held, elsewhere)
+    await store.keep_reconciliations(tx, tenant_id, run_id, found, key)
+    await store.keep_strays(tx, tenant_id, [one.agreement_id for one in held], strays(held, found))
+    return found
 
 
 async def _read(

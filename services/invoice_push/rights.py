@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from contracts import topics
 from contracts.events import CommandKind, Finding, SetupChecked, SyncCommand
 from contracts.values import TenantId
-from delivery import Operation, Scope, pause, pauses, resume
-from delivery.queue import Pause
+from delivery import Operation, Scope, lift, pause, pauses
+from delivery.queue import PERSON, Pause
 from messaging import Fact, outbox
 from storage import Transaction
 from tenancy import OTHER_SITE
@@ -14,7 +14,7 @@ from tenancy import OTHER_SITE
 FEATURE = "additions"
 SETUP = "setup"
 # What pauses a lane without having to do with rights.
-_OTHER = frozenset({"person", "not_found", OTHER_SITE})
+_OTHER = frozenset({PERSON, "not_found", OTHER_SITE})
 
 
 async def refused(tx: Transaction, operation: Operation, scope: Scope, code: str) -> None:
@@ -31,7 +31,7 @@ async def judged(tx: Transaction, tenant_id: TenantId, checked: SetupChecked) ->
     paused = await pauses(tx, tenant_id)
     if FEATURE in checked.features:
         if any(one.scope is Scope.TENANT and one.code == SETUP for one in paused):
-            await resume(tx, tenant_id, Scope.TENANT)
+            await lift(tx, tenant_id, Scope.TENANT)
         return
     missing = [finding for finding in checked.findings if finding.state == "failed" and finding.severity == "required"]
     if missing and any(_is_of_rights(one) for one in paused):

@@ -94,6 +94,15 @@ class Reconciliation:
 
 
 @dataclass(frozen=True, slots=True)
+class Stray:
+    """An addition with a marker of ours that this database has not written, as far as it knows."""
+
+    agreement_id: int
+    addition_id: int
+    marker: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciled:
     """One reading back as a whole: of a run with its proof, or of everything that was ever written.
 
@@ -215,6 +224,13 @@ async def failed(tx: Transaction, ended: Sequence[tuple[TenantId, OperationKey, 
     return await tx.fetch(Touched, sql["failed"], *_columns(ended)) if ended else []
 
 
+async def queue_again(
+    tx: Transaction, tenant_id: TenantId, key: OperationKey, cost: Decimal, price: Decimal
+) -> list[Touched]:
+    """The line whose conflict a person has decided counts as before it, with cost and price."""
+    return await tx.fetch(Touched, sql["queue_again"], tenant_id, key, cost, price)
+
+
 async def retry(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> int:
     """Have a run's failed lines looked at again; a conflict stays a person's question."""
     return await tx.execute(sql["retry"], tenant_id, run_id)
@@ -265,9 +281,11 @@ async def counts(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> list[Co
     return await tx.fetch(Count, sql["counts"], tenant_id, run_id)
 
 
-async def documents_of_run(tx: Transaction, tenant_id: TenantId, run_id: str) -> list[Document]:
-    """The documents a run has lines of; all with an empty run."""
-    return await tx.fetch(Document, sql["documents_of_run"], tenant_id, run_id)
+async def documents_of_run(
+    tx: Transaction, tenant_id: TenantId, run_id: RunId, after: str, size: int
+) -> list[Document]:
+    """One page of the documents a run has lines of; of all with an empty run."""
+    return await tx.fetch(Document, sql["documents_of_run"], tenant_id, run_id, after, size)
 
 
 async def sums(tx: Transaction, tenant_id: TenantId, documents: Sequence[str]) -> list[Summed]:
@@ -314,6 +332,24 @@ async def keep_reconciliations(
         )
 
 
+async def keep_strays(tx: Transaction, tenant_id: TenantId, agreements: Sequence[int], found: Sequence[Stray]) -> None:
+    """Keep what bears a marker of ours on these agreements and is unknown here, in place of an earlier reading."""
+    await tx.execute(sql["forget_strays"], tenant_id, agreements)
+    if found:
+        rows = [(one.agreement_id, one.addition_id, one.marker) for one in found]
+        await tx.execute(sql["keep_strays"], tenant_id, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def agreements_with_strays(tx: Transaction, tenant_id: TenantId) -> list[int]:
+    """Where they are."""
+    return [int(agreement) for agreement in await tx.column(sql["agreements_with_strays"], tenant_id)]
+
+
+async def strays(tx: Transaction, tenant_id: TenantId, markers: Sequence[str], besides: int) -> list[Stray]:
+    """Those with one of these markers that are not on agreement `besides`."""
+    return await tx.fetch(Stray, sql["strays"], tenant_id, markers, besides)
+
+
 async def agreements_read_by(tx: Transaction, tenant_id: TenantId, by: OperationKey) -> list[int]:
     """What a job that reads everything back has done already."""
     return [int(agreement) for agreement in await tx.column(sql["agreements_read_by"], tenant_id, by)]
@@ -324,11 +360,36 @@ async def forget_reconciliations(tx: Transaction, tenant_id: TenantId, run_id: R
     await tx.execute(sql["forget_reconciliations"], tenant_id, run_id, by)
 
 
-async def sum_reconciliations(tx: Transaction, tenant_id: TenantId) -> Reconciled:
+@dataclass(frozen=True, slots=True)
+class Added:
     """What was found on all agreements, added up."""
-    found = await tx.fetch_one(Reconciled, sql["sum_reconciliations"], tenant_id)
+
+    agreements: int
+    differences: int
+    began_at: datetime
+
+
+async def sum_reconciliations(tx: Transaction, tenant_id: TenantId) -> Added:
+    """Of the last reading of everything."""
+    found = await tx.fetch_one(Added, sql["sum_reconciliations"], tenant_id)
     assert found is not None  # noqa: S101 (an aggregate has one row)
     return found
+
+
+async def count_differences(tx: Transaction) -> dict[str, int]:
+    """What the last readings of everything found, of all tenants, by kind."""
+    return {one.kind: one.differences for one in await tx.fetch(_Kind, sql["count_differences"])}
+
+
+async def count_unexplained(tx: Transaction) -> int:
+    """How many documents do not add up, of all tenants, when everything was last read."""
+    return int(await tx.value(sql["count_unexplained"]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    kind: str
+    differences: int
 
 
 async def keep_reconciled(tx: Transaction, tenant_id: TenantId, run_id: RunId, ended: Reconciled) -> None:

@@ -51,7 +51,7 @@ async def houses(urls: Urls, simulator: tuple[World, str], tenant: str) -> Async
     yield make
     # No later test's worker takes up what this one has left.
     owner = await asyncpg.connect(urls.owner)
-    await owner.execute("truncate operation, coverage, attempt, delivery_pause, site_owner, plan_due cascade")
+    await owner.execute("truncate operation, coverage, attempt, decision, delivery_pause, site_owner, plan_due cascade")
     await owner.close()
     await db.close()
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import pytest_asyncio
@@ -348,15 +349,15 @@ async def test_reconcile_says_whether_the_proof_holds(at: Console, psabridge: Ru
     lists = "/v1/invoice-push/reconciliations"
     at.services.answers["POST", "/v1/sync-workflow/runs/r-1/reconcile"] = RUN
     at.services.answers["GET", "/v1/sync-workflow/runs/r-1"] = {**RUN, "steps": [step]}
-    at.services.answers["GET", "/v1/invoice-push/proof"] = {"documents": [document]}
+    at.services.answers["GET", "/v1/invoice-push/proof"] = {"documents": [document], "next": None}
     at.services.answers["GET", lists] = [Step({"items": [before]}), Step({"items": [before]}), Step({"items": [after]})]
     holds = await psabridge("reconcile", "r-1")
     assert holds.exit_code == 0, holds.output
     assert "The proof holds" in holds.stdout
     at.services.answers["GET", lists] = [Step({"items": [before]}), Step({"items": [after]})]
-    at.services.answers["GET", "/v1/invoice-push/proof"] = {"documents": [{**document, "unexplained": "0.01"}]}
+    at.services.answers["GET", "/v1/invoice-push/proof"] = {"documents": [{**document, "unexplained": "0.01"}], "next": None}
     assert (await psabridge("reconcile", "r-1")).exit_code == 1
-    at.services.answers["GET", "/v1/invoice-push/proof"] = {"documents": [document]}
+    at.services.answers["GET", "/v1/invoice-push/proof"] = {"documents": [document], "next": None}
     missing = {**after, "differences": [{"kind": "missing", "detail": "gone"}]}
     at.services.answers["GET", lists] = [Step({"items": [before]}), Step({"items": [missing]})]
     differs = await psabridge("reconcile", "r-1", "--json")
@@ -381,8 +382,8 @@ async def test_lines_are_listed_page_by_page_and_shown_by_number(at: Console, ps
     assert "\x1b" not in listed.stdout
     assert "[red]" in listed.stdout
     assert pages == ["run=r-1&customer=evil&size=101", "run=r-1&customer=evil&size=101&after=7"]
-    story: dict[str, Any] = {"line": line, "remedy": "nothing to do", "operation": None, "attempts": []}
-    made: dict[str, Any] = {"operation": None, "attempts": []}
+    made: dict[str, Any] = {"operation": None, "attempts": [], "decisions": []}
+    story: dict[str, Any] = {"line": line, "remedy": "nothing to do", **made}
     story["corrections"] = [{"correction": CORRECTION, "remedy": "let it pass", **made}]
     at.services.answers["GET", "/v1/invoice-push/lines/a:b/c#0 ü"] = story
     for name in ("7", "a:b/c#0 ü"):
@@ -391,6 +392,32 @@ async def test_lines_are_listed_page_by_page_and_shown_by_number(at: Console, ps
         assert "nothing to do" in shown.stdout
         assert "let it pass" in shown.stdout
     assert (await psabridge("lines", "show", "8")).exit_code == 2
+
+
+async def test_a_conflict_is_decided_by_the_line_that_it_is_of(at: Console, psabridge: Run) -> None:
+    asked: list[dict[str, str]] = []
+
+    def decided(_: bytes, scope: Any) -> dict[str, Any]:
+        asked.append(dict(parse_qsl(scope["query_string"].decode())))
+        return {"state": "confirmed", "message": "quantity 3 instead of 10"}
+
+    done = {"operation": {"key": "addition/l/charge/1", "state": "confirmed"}}
+    stuck = {"operation": {"key": "addition/a%2Fb%25/difference-1", "state": "conflict"}}
+    at.services.answers["GET", "/v1/invoice-push/lines/l"] = {**done, "corrections": [stuck]}
+    at.services.answers["POST", "/v1/invoice-push/operations/decide"] = decided
+    adopted = await psabridge("lines", "decide", "l", "--adopt", "12")
+    assert (adopted.exit_code, "quantity 3 instead of 10" in adopted.stdout) == (0, True), adopted.output
+    assert (await psabridge("lines", "decide", "l", "--not-there")).exit_code == 0
+    key = "addition/a%2Fb%25/difference-1"
+    assert asked == [
+        {"key": key, "decision": "adopt", "addition_id": "12"},
+        {"key": key, "decision": "try_again"},
+    ]
+    for wrong in ((), ("--adopt", "12", "--not-there"), ("--adopt", "0")):
+        assert (await psabridge("lines", "decide", "l", *wrong)).exit_code == 2
+    at.services.answers["GET", "/v1/invoice-push/lines/l"] = {**done, "corrections": []}
+    assert (await psabridge("lines", "decide", "l", "--not-there")).exit_code == 1
+    assert len(asked) == 2
 
 
 async def test_dead_letters_are_those_of_all_services_that_answer(at: Console, psabridge: Run, acme: str) -> None:

@@ -121,6 +121,10 @@ class Peer:
         old = self._records[remote_id]
         self._records[remote_id] = Record(remote_id, old.lane, old.marker, dict(content))
 
+    def remove(self, remote_id: int) -> None:
+        """What a person deletes by hand."""
+        del self._records[remote_id]
+
     def content(self, remote_id: int) -> Mapping[str, Any]:
         return self._records[remote_id].content
 

@@ -87,7 +87,7 @@ async def test_unknown_words_are_refused(house: House, column: str) -> None:
 async def test_tenants_do_not_see_each_others_operations(house: House) -> None:
     await house.queue([creation(house.tenant, house.site, 1)])
     async with house.db.transaction(()) as tx:
-        for table in ("operation", "coverage", "attempt", "delivery_pause"):
+        for table in ("operation", "coverage", "attempt", "decision", "delivery_pause"):
             assert await tx.value(f"select count(*) from {table}") == 0  # noqa: S608 (names of ours)
 
 

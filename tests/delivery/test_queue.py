@@ -1,12 +1,14 @@
 """Queueing: nothing twice, coverage first, and what was queued can be taken back only while it is pending."""
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 
 from contracts.values import NO_RUN, LineIdentity, RunId, SiteId, TenantId
-from delivery import NewOperation, Scope, State, enqueue, enqueue_job, pause, pauses, resume, supersede
-from delivery.queue import KeyReusedError, Queued, counts, lanes, live_of_lane, timeline
+from delivery import NewOperation, Scope, State, enqueue, enqueue_job, lift, pause, pauses, resume, supersede
+from delivery.ledger import sql as owner
+from delivery.queue import PERSON, KeyReusedError, Queued, counts, lanes, live_of_lane, progress, timeline
 from tests.delivery.additions import EFFECT, Additions, content, creation
 from tests.delivery.house import House
 from tests.delivery.peer import Fault, Peer
@@ -169,6 +171,36 @@ async def test_pauses_are_seen_and_ended_by_one_command(house: House) -> None:
     async with house.db.transaction([house.tenant]) as tx:
         assert await resume(tx, house.tenant) == 2
         assert await pauses(tx, house.tenant) == []
+
+
+async def test_what_a_person_stopped_is_neither_hidden_nor_ended_by_a_machine(house: House, peer: Peer) -> None:
+    await house.queue(creation(house.tenant, house.site, n, f"agreement-{n}") for n in (1, 2))
+    async with house.db.transaction([house.tenant]) as tx:
+        for scope, name in ((Scope.TENANT, ""), (Scope.LANE, "agreement-1")):
+            await pause(tx, house.tenant, scope, name, PERSON, "month end")
+            await pause(tx, house.tenant, scope, name, "Unauthorized", "the key was revoked")
+            await pause(tx, house.tenant, scope, name, "setup", "a right is missing")
+        both = [(PERSON, "month end"), ("setup", "a right is missing")]
+        assert [(one.code, one.message) for one in await pauses(tx, house.tenant)] == both * 2
+        assert (await progress(tx, house.tenant, RunId("run-1"))).waiting == 2
+        assert await tx.fetch(_Counted, owner["measure_pauses"]) == [_Counted("lane", 1), _Counted("tenant", 1)]
+        assert await lift(tx, house.tenant, Scope.TENANT) == 1
+        assert [one.code for one in await pauses(tx, house.tenant)] == [PERSON, PERSON, "setup"]
+        assert await resume(tx, house.tenant, Scope.TENANT) == 1
+        assert await lift(tx, house.tenant) == 1
+        assert await lift(tx, house.tenant) == 0
+        assert [one.code for one in await pauses(tx, house.tenant)] == [PERSON]
+    async with house.worker(Additions(peer)):
+        await house.holds(pending=1, confirmed=1)
+        async with house.db.transaction([house.tenant]) as tx:
+            assert await resume(tx, house.tenant) == 1
+        await house.holds(confirmed=2)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    scope: str
+    pauses: int
 
 
 async def test_people_see_progress_and_each_attempt(house: House, peer: Peer) -> None:

@@ -11,6 +11,7 @@ from delivery.transitions import (
     NOT_FOUND_WAIT,
     SHORT_WAIT,
     Abandoned,
+    Adopted,
     Answered,
     Claimed,
     Fact,
@@ -18,6 +19,7 @@ from delivery.transitions import (
     Hit,
     ImpossibleError,
     Next,
+    NotThere,
     Read,
     transition,
 )
@@ -37,7 +39,8 @@ answers = st.builds(
     st.none() | st.floats(0, 60),
     st.booleans(),
 )
-facts = st.one_of(st.just(Claimed()), st.just(GivenBack()), st.just(Abandoned()), reads, answers)
+adopted = st.builds(Adopted, st.integers(1, 9))
+facts = st.one_of(st.sampled_from([Claimed(), GivenBack(), Abandoned(), NotThere()]), reads, answers, adopted)
 
 POSSIBLE = {
     (State.PENDING, Claimed),
@@ -47,7 +50,10 @@ POSSIBLE = {
     (State.IN_FLIGHT, Answered),
     (State.IN_FLIGHT, GivenBack),
     (State.IN_FLIGHT, Abandoned),
+    (State.CONFLICT, Adopted),
+    (State.CONFLICT, NotThere),
 }
+DECISIONS = {Adopted, NotThere}
 
 
 @given(st.sampled_from(State), st.sampled_from(Kind), facts)
@@ -60,9 +66,19 @@ def test_every_fact_has_one_consequence_or_is_impossible(state: State, kind: Kin
 
 
 @pytest.mark.parametrize("state", [state for state in State if state.is_terminal])
-def test_nothing_follows_a_terminal_state(state: State) -> None:
-    assert {kind for owner, kind in POSSIBLE if owner is state} == set()
+def test_nothing_follows_a_terminal_state_but_what_a_person_decides_of_a_conflict(state: State) -> None:
+    assert {kind for owner, kind in POSSIBLE if owner is state} == (DECISIONS if state is State.CONFLICT else set())
     assert {fact for _, fact in POSSIBLE} == set(get_args(Fact))
+
+
+@given(WRITES, adopted, reads)
+def test_a_person_confirms_a_record_or_has_it_looked_for_again(kind: Kind, decision: Adopted, read: Read) -> None:
+    after = transition(State.CONFLICT, kind, decision)
+    assert (after.state, after.remote_id, after.send) == (State.CONFIRMED, decision.remote_id, False)
+    again = transition(State.CONFLICT, kind, NotThere())
+    assert (again.state, again.send) == (State.PENDING, False)
+    if any(not hit.elsewhere for hit in read.hits):
+        assert not transition(again.state, kind, read).send
 
 
 @given(WRITES, reads)
@@ -108,9 +124,15 @@ def test_copies_elsewhere_change_nothing(
 
 
 @given(answers)
-def test_a_job_is_never_in_doubt(answer: Answered) -> None:
-    assert transition(State.IN_FLIGHT, Kind.JOB, answer).state is not State.AMBIGUOUS
+def test_a_job_is_done_or_still_to_be_done(answer: Answered) -> None:
+    assert transition(State.IN_FLIGHT, Kind.JOB, answer).state in (State.CONFIRMED, State.PENDING)
     assert transition(State.IN_FLIGHT, Kind.JOB, Abandoned()).state is State.PENDING
+
+
+def test_a_job_that_the_peer_refuses_waits_for_a_person() -> None:
+    refused = Answered(Outcome.REJECTED, status=400, code="InvalidVersion", message="no such version")
+    after = transition(State.IN_FLIGHT, Kind.JOB, refused)
+    assert (after.state, after.pause, after.message) == (State.PENDING, "lane", "no such version")
 
 
 @given(WRITES, answers)

@@ -25,7 +25,7 @@ from tests.factories import facts
 PATIENCE = 20.0
 SOON = RetryPolicy(first_wait=0.01)
 """Of a client whose test has it try in vain: as often as usual, without the usual 4 s of waiting."""
-_DELIVERY = ("operation", "coverage", "attempt", "delivery_pause", "site_owner")
+_DELIVERY = ("operation", "coverage", "attempt", "decision", "delivery_pause", "site_owner")
 
 
 @asynccontextmanager

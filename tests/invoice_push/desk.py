@@ -22,14 +22,15 @@ from contracts.events import (
     SyncStep,
 )
 from contracts.topics import Topic
-from contracts.values import Motion, RunId, TenantId
+from contracts.values import NO_RUN, Motion, RunId, TenantId
 from delivery import Delivery, Pace, Scope, pause, pauses, resume
 from devstack import provision
 from invoice_push import corrections, reconciling, store
 from invoice_push.corrections import Correction
-from invoice_push.domain.proof import Bridge, bridge, by_document
+from invoice_push.domain.proof import Bridge
 from invoice_push.handlers import HANDLERS
 from invoice_push.lines import Line
+from invoice_push.proving import proof
 from invoice_push.pusher import Additions
 from invoice_push.resolver import Resolver
 from messaging import Consumer
@@ -257,9 +258,7 @@ class Desk:
     async def proof(self) -> Bridge:
         """The bridge of the only document; it always adds up."""
         async with self.db.transaction([self.tenant]) as tx:
-            [document] = await store.documents_of_run(tx, self.tenant, "")
-            sums = by_document(await store.sums(tx, self.tenant, [document.document_id]))
-        found = bridge(document, sums[document.document_id])
+            [found] = await proof(tx, self.tenant, NO_RUN)
         assert found.unexplained == 0
         return found
 

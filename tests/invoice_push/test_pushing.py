@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from contracts import topics
-from contracts.values import ChargeKind, Currency, Motion, SiteId, to_cents
+from contracts.values import NO_RUN, ChargeKind, Currency, Motion, SiteId, to_cents
 from devstack.layout import CHECKOUT
 from invoice_push import store
 from invoice_push.domain.proof import bridge, by_document
@@ -62,7 +62,7 @@ async def test_the_example_file_is_recorded_as_it_was_told(desk: Desk, intake: I
     await desk.tell(topics.INVOICE_SEALED, *((one.document_id, one) for one in sealed))
     await desk.resolve()
     async with desk.db.transaction([desk.tenant]) as tx:
-        documents = await store.documents_of_run(tx, desk.tenant, "")
+        documents = await store.documents_of_run(tx, desk.tenant, NO_RUN, "", 10)
         sums = by_document(await store.sums(tx, desk.tenant, [one.document_id for one in documents]))
     assert [(one.currency, one.cost_total) for one in documents] == [(one.currency, one.cost_total) for one in sealed]
     assert [bridge(one, sums[one.document_id]).unexplained for one in documents] == [0, 0]

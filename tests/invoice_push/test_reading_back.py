@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts import topics
-from contracts.values import Motion, RunId, SiteId
+from contracts.values import NO_RUN, Motion, RunId, SiteId
 from delivery import OperationKey, marker
-from invoice_push import reconciling, store
+from invoice_push import proving, reconciling, store
 from invoice_push.comparing import is_marker
-from invoice_push.nights import Nights, night_of
+from invoice_push.nights import DIFFERENCES, KINDS, UNEXPLAINED, Nights, night_of
 from invoice_push.pusher import Additions
 from invoice_push.store import Reconciliation
 from tests.factories import facts
@@ -189,6 +189,26 @@ async def test_the_proof_is_kept_with_the_reading_that_it_stands_beside(desk: De
     assert [(one["unexplained"], [row["part"] for row in one["rows"]]) for one in kept.proof] == [
         ("0.000000", ["pushed"])
     ]
+
+
+async def test_the_proof_of_many_documents_is_read_to_the_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "PAGE", 2)
+    for number in range(5):
+        await desk.billed(facts.billed(number, document_id=f"document-{number}"))
+    await desk.resolve()
+    async with desk.db.transaction([desk.tenant]) as tx:
+        found = [one.document_id async for one in proving.whole_proof(tx, desk.tenant, NO_RUN)]
+    assert found == [f"document-{number}" for number in range(5)]
+
+
+async def test_what_a_night_has_found_is_in_the_metrics(desk: Desk) -> None:
+    first, _ = await written(desk)
+    await desk.site.delete(MONTHLY, first["id"])
+    await desk.read_all()
+    await Nights(desk.db).measure()
+    told = {kind: DIFFERENCES.labels(kind)._value.get() for kind in KINDS}
+    assert told == dict.fromkeys(KINDS, 0) | {"missing": 1}
+    assert UNEXPLAINED._value.get() == 0
 
 
 async def test_everything_that_was_ever_written_is_read_with_the_companys_other_agreements(desk: Desk) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from contracts import topics
 from contracts.events import CommandKind, Finding, SyncCommand
+from delivery import pauses
 from tests.factories import facts
 from tests.factories.grounds import until
 from tests.invoice_push.desk import Desk
@@ -58,7 +59,20 @@ async def test_a_check_that_fails_while_nothing_was_refused_pauses_nothing(desk:
 async def test_a_tenant_that_a_person_paused_is_not_resumed_by_a_check(desk: Desk) -> None:
     await desk.paused()
     await desk.tell(topics.SETUP, (desk.tenant, facts.setup()))
-    assert list(await desk.pauses()) == [""]
+    assert await desk.pauses() == {"": "person: month end"}
+
+
+async def test_a_missing_right_and_a_new_key_come_and_go_beside_what_a_person_stopped(desk: Desk) -> None:
+    await refused(desk)
+    await desk.paused()
+    await desk.tell(topics.SETUP, (desk.tenant, LACKS))
+    async with desk.db.transaction([desk.tenant]) as tx:
+        assert [one.code for one in await pauses(tx, desk.tenant) if one.name == ""] == ["person", "setup"]
+    await desk.tell(topics.SETUP, (desk.tenant, facts.setup()))
+    assert (await desk.pauses())[""] == "person: month end"
+    await desk.tell(topics.SETUP, (desk.tenant, LACKS))
+    await desk.connected()
+    assert (await desk.pauses())[""] == "person: month end"
 
 
 async def test_the_order_to_check_is_not_ours_to_obey(desk: Desk) -> None:

@@ -106,7 +106,20 @@ create table attempt (
   primary key (tenant_id, operation_key, number));
 select tenant_table('attempt');
 
--- A tenant, a lane or a run that waits for a person.
+-- What a person said of an operation in conflict.
+create table decision (
+  tenant_id text,
+  operation_key text,
+  id bigint generated always as identity,
+  decision text not null,
+  remote_id bigint,
+  by text not null,
+  at timestamptz not null default now(),
+  primary key (tenant_id, operation_key, id));
+select tenant_table('decision');
+
+-- A tenant, a lane or a run that waits for a person. What a person stopped and what a machine did are rows of their own:
+-- neither hides the other, and a machine ends only its own.
 create table delivery_pause (
   tenant_id text,
   scope text check (scope in ('tenant', 'lane', 'run')),
@@ -115,6 +128,7 @@ create table delivery_pause (
   code text not null,
   message text not null,
   paused_at timestamptz not null default now(),
-  primary key (tenant_id, scope, name),
+  by_person boolean not null generated always as (code = 'person') stored,
+  primary key (tenant_id, scope, name, by_person),
   check ((scope = 'tenant') = (name = '')));
 select tenant_table('delivery_pause');

@@ -46,17 +46,18 @@ select state from operation where tenant_id = $1 and operation_key = $2
 -- name: pause
 insert into delivery_pause (tenant_id, scope, name, code, message)
 values ($1, $2, $3, $4, $5)
-on conflict (tenant_id, scope, name) do update set code = excluded.code, message = excluded.message
+on conflict (tenant_id, scope, name, by_person) do update set code = excluded.code, message = excluded.message
 
 -- name: resume
 delete from delivery_pause
 where tenant_id = $1 and ($2::text is null or scope = $2) and ($3::text is null or name = $3)
+  and ($4 or not by_person)
 
 -- name: pauses
 select tenant_id, scope, name, code, message, paused_at
 from delivery_pause
 where tenant_id = $1
-order by scope desc, name
+order by scope desc, name, by_person desc
 
 -- name: counts
 select state, count(*) as operations
@@ -127,6 +128,34 @@ from attempt
 where tenant_id = $1 and operation_key = $2
 order by number
 
+-- name: conflict
+select tenant_id, operation_key as key, seq, effect, site_id, lane, kind, target, marker, body, run_id, state, attempts,
+  reason
+from operation
+where tenant_id = $1 and operation_key = $2 and state = 'conflict'
+for update
+
+-- name: stands_for
+-- Served by operation_remote_id_once, which also refuses it.
+select true
+from operation
+where site_id = $1 and effect = $2 and remote_id = $3 and kind = 'create' and state = 'confirmed'
+
+-- name: decide
+-- With the next number: a lane that rests is looked at for what is newer than all that it has seen.
+update operation
+set state = $3, seq = default, remote_id = $4, reason = $5, message = $6, not_before = now(), updated_at = now()
+where tenant_id = $1 and operation_key = $2 and state = 'conflict'
+
+-- name: keep_decision
+insert into decision (tenant_id, operation_key, decision, remote_id, by) values ($1, $2, $3, $4, $5)
+
+-- name: decisions
+select decision, remote_id, by, at
+from decision
+where tenant_id = $1 and operation_key = $2
+order by id
+
 -- name: live_of_lane
 -- Everything of a lane that stands for something, for reconciliation; served by operation_lane.
 select tenant_id, operation_key as key, state, effect, lane, kind, marker, body, run_id, reason, message, attempts,
@@ -135,6 +164,12 @@ from operation
 where tenant_id = $1 and effect = $2 and lane = $3 and kind <> 'job'
   and state in ('in_flight', 'ambiguous', 'confirmed', 'conflict')
 order by seq
+
+-- name: lanes_of_markers
+-- Reads all that the tenant has written; asked only where a reading has found what nothing explains.
+select marker, lane
+from operation
+where tenant_id = $1 and effect = $2 and kind = 'create' and state = 'confirmed' and marker = any($3::text[])
 
 -- name: lanes
 select distinct lane

@@ -202,4 +202,5 @@ where state in ('pending', 'in_flight', 'ambiguous', 'conflict')
 group by state
 
 -- name: measure_pauses
-select scope, count(*) as pauses from delivery_pause group by scope
+-- What a person and a machine have both stopped is one.
+select scope, count(distinct (tenant_id, name)) as pauses from delivery_pause group by scope

@@ -39,6 +39,8 @@ SETTINGS = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "2",
+    # And after 30 s when an answer to it was under way: then it is not asked.
+    "tcp_user_timeout": "30000",
 }
 
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}

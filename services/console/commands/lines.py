@@ -6,12 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from console.commands import runs, show
-from console.commands.client import Client, segment
+from console.commands.client import ApiProblem, Client, segment
 from console.commands.failing import UsageProblem
 from console.commands.where import Tenant, open_client
 
 app = typer.Typer(help="Where each line is, and why.", no_args_is_help=True)
 _LINES = "/v1/invoice-push/lines"
+Line = Annotated[str, typer.Argument(metavar="LINE", help="Its number in `lines list`, or its identity.")]
 
 
 @app.command("list")
@@ -59,7 +60,7 @@ def list_lines(
 
 @app.command("show")
 def show_line(
-    line: Annotated[str, typer.Argument(metavar="LINE", help="Its number in `lines list`, or its identity.")],
+    line: Line,
     *,
     tenant: Tenant = "",
     json: show.AsJson = False,
@@ -88,15 +89,55 @@ def show_line(
     )
     if charged["draft"]:
         show.facts("As it is written", [(name, value) for name, value in charged["draft"].items()])
-    _show_calls(found["operation"], found["attempts"])
+    _show_calls(found)
     for one in found["corrections"]:
         runs.show_corrections([one["correction"]])
         if one["remedy"]:
             show.say(f"What would free it: {one['remedy']}")
-        _show_calls(one["operation"], one["attempts"])
+        _show_calls(one)
+    if _conflicts(found):
+        show.say(
+            f"ConnectWise says otherwise, and a person decides: psabridge lines decide {charged['position']} --help"
+        )
 
 
-def _show_calls(operation: dict[str, Any] | None, attempts: list[dict[str, Any]]) -> None:
+@app.command()
+def decide(
+    line: Line,
+    adopt: Annotated[int | None, typer.Option(min=1, metavar="ADDITION", help="This addition is there for it.")] = None,
+    *,
+    not_there: Annotated[bool, typer.Option("--not-there", help="No addition is there for it: try again.")] = False,
+    tenant: Tenant = "",
+    json: show.AsJson = False,
+) -> None:
+    """Decide a line's conflict. What is tried again is read before it is written: a marker that is there ends it again.
+
+    An addition is adopted as it is; `reconcile` goes on telling how it differs. Exit status 1 where it may not be.
+    """
+    if (adopt is None) != not_there:
+        raise UsageProblem("Say --adopt ADDITION or --not-there.")
+    with open_client(tenant) as client:
+        keys = _conflicts(client.get(f"{_LINES}/{segment(_identity(client, line))}"))
+        if not keys:
+            raise ApiProblem(409, "not_in_conflict", "Nothing of this line is in conflict.")
+        decision = "adopt" if adopt is not None else "try_again"
+        found = client.post("/v1/invoice-push/operations/decide", key=keys[0], decision=decision, addition_id=adopt)
+    if json:
+        show.as_json(found)
+    elif adopt is None:
+        show.say(f"It is looked for again, and written where it is not there: psabridge lines show {line}")
+    else:
+        show.say(f"Addition {adopt} is this line's." + (f" It says {found['message']}." if found["message"] else ""))
+
+
+def _conflicts(story: dict[str, Any]) -> list[str]:
+    """The operations of a line and its corrections that wait for a person's decision: one at most."""
+    operations = [one["operation"] for one in (story, *story["corrections"])]
+    return [one["key"] for one in operations if one and one["state"] == "conflict"]
+
+
+def _show_calls(made: dict[str, Any]) -> None:
+    operation, attempts, decisions = made["operation"], made["attempts"], made["decisions"]
     if operation:
         show.facts(
             "Operation",
@@ -123,6 +164,12 @@ def _show_calls(operation: dict[str, Any] | None, attempts: list[dict[str, Any]]
                 )
                 for one in attempts
             ],
+        )
+    if decisions:
+        show.table(
+            "Decisions",
+            ["at", "who", "what", ">addition"],
+            [(show.moment(one["at"]), one["by"], one["decision"], one["remote_id"]) for one in decisions],
         )
 
 

@@ -49,10 +49,20 @@ def _prove_run(client: Client, run: str, within: float) -> dict[str, Any]:
     with show.waiting("reading ConnectWise back"):
         step = client.until(reached, within, "the result of reading back")
     agreements = _read_back(client, run)
-    documents = client.get("/v1/invoice-push/proof", run=run)["documents"]
+    documents = _documents(client, run)
     unexplained = [one for one in documents if show.decimal(one["unexplained"])]
     holds = step["state"] == "done" and not unexplained and not _differing(agreements)
     return {"holds": holds, "step": step, "agreements": agreements, "documents": documents}
+
+
+def _documents(client: Client, run: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    after: str | None = ""
+    while after is not None:
+        page = client.get("/v1/invoice-push/proof", run=run, after=after)
+        found += page["documents"]
+        after = page["next"]
+    return found
 
 
 def _compare_all(client: Client, within: float) -> dict[str, Any]:

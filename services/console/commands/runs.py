@@ -92,7 +92,7 @@ def approve(
 
 @app.command()
 def retry(run: Run, *, tenant: Tenant = "", json: show.AsJson = False) -> None:
-    """Have a run's failed lines looked at again; what is ready then waits for approval. Conflicts stay questions."""
+    """Have a run's failed lines looked at again; what is ready then waits for approval. Conflicts: `lines decide`."""
     with open_client(tenant) as client:
         found = client.post(f"/v1/invoice-push/runs/{segment(run)}/retry")
     if json:

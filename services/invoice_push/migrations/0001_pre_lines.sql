@@ -178,6 +178,18 @@ create table reconciliation (
   read_at timestamptz not null default now(),
   primary key (tenant_id, run_id, agreement_id));
 select tenant_table('reconciliation');
+-- Serves the metric of what differs.
+create index reconciliation_differs on reconciliation (tenant_id) where run_id = '' and differences <> '[]';
+
+-- Additions with a marker of ours that this database has not written, as far as it knows: after a restore. What bears
+-- the same marker is not written anywhere else before a person has decided.
+create table stray (
+  tenant_id text,
+  marker text,
+  addition_id bigint,
+  agreement_id bigint not null,
+  primary key (tenant_id, marker, addition_id));
+select tenant_table('stray');
 
 -- The last reading back of a run with the proof it stands beside, or (run '') of everything that was ever written.
 create table reconciled (

@@ -111,6 +111,12 @@ where correction.tenant_id = ended.tenant_id and correction.operation_key = ende
 returning correction.tenant_id, correction.operation_key, correction.identity, correction.document_id,
   correction.run_id, correction.agreement_id, true as amended
 
+-- name: queue_again
+-- A person has decided its conflict: an addition stands for it, or is about to.
+update correction set state = 'queued', reason = '', detail = '', updated_at = now()
+where tenant_id = $1 and operation_key = $2 and state = 'failed' and reason = 'conflict'
+returning tenant_id, operation_key, identity, document_id, run_id, agreement_id, true as amended
+
 -- name: retry
 -- A failed correction is worked out anew, from what its line is charged now.
 update line set amended_by = correction.run_id, updated_at = now()

@@ -148,6 +148,13 @@ where line.tenant_id = ended.tenant_id and line.operation_key = ended.operation_
 returning line.tenant_id, line.operation_key, line.identity, line.document_id, line.run_id, line.agreement_id,
   line.amended_by <> '' as amended
 
+-- name: queue_again
+-- A person has decided its conflict: an addition stands for it, or is about to.
+update line set
+  state = 'queued', reason = '', detail = '', written_cost = $3, written_price = $4, updated_at = now()
+where tenant_id = $1 and operation_key = $2 and state = 'failed' and reason = 'conflict'
+returning tenant_id, operation_key, identity, document_id, run_id, agreement_id, amended_by <> '' as amended
+
 -- name: retry
 update line set state = 'received', reason = '', detail = '', updated_at = now()
 where tenant_id = $1 and run_id = $2 and state = 'failed' and reason <> 'conflict'

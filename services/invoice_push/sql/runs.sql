@@ -53,8 +53,9 @@ select document_id, number, currency, tied, cost_total, tax_total
 from document
 where tenant_id = $1
   and ($2 = '' or document_id in (select document_id from run_document where tenant_id = $1 and run_id = $2))
+  and document_id > $3
 order by document_id
-limit 500
+limit $4
 
 -- name: sums
 -- Lines by state and reason, then their corrections. What is left over of a written line beside its corrections is
@@ -125,15 +126,41 @@ on conflict (tenant_id, run_id, agreement_id) do update set
 -- Served by reconciliation_pkey.
 select agreement_id from reconciliation where tenant_id = $1 and run_id = '' and read_by = $2
 
+-- name: forget_strays
+delete from stray where tenant_id = $1 and agreement_id = any($2::bigint[])
+
+-- name: keep_strays
+insert into stray (tenant_id, agreement_id, addition_id, marker)
+select $1, * from unnest($2::bigint[], $3::bigint[], $4::text[])
+
+-- name: agreements_with_strays
+select distinct agreement_id from stray where tenant_id = $1
+
+-- name: strays
+select agreement_id, addition_id, marker
+from stray
+where tenant_id = $1 and marker = any($2::text[]) and agreement_id <> $3
+order by addition_id
+
 -- name: forget_reconciliations
 delete from reconciliation where tenant_id = $1 and run_id = $2 and read_by <> $3
 
 -- name: sum_reconciliations
 select count(*)::int as agreements, coalesce(sum(jsonb_array_length(differences)), 0)::int as differences,
-  0 as unexplained, '[]'::jsonb as proof, coalesce(min(read_at), clock_timestamp()) as began_at,
-  clock_timestamp() as ended_at
+  coalesce(min(read_at), clock_timestamp()) as began_at
 from reconciliation
 where tenant_id = $1 and run_id = ''
+
+-- name: count_differences
+-- Of all tenants, by kind, for the metric; served by reconciliation_differs.
+select difference ->> 'kind' as kind, count(*) as differences
+from reconciliation
+cross join lateral jsonb_array_elements(differences) as difference
+where run_id = '' and differences <> '[]'
+group by kind
+
+-- name: count_unexplained
+select coalesce(sum(unexplained), 0) from reconciled where run_id = ''
 
 -- name: keep_reconciled
 insert into reconciled (tenant_id, run_id, agreements, differences, unexplained, proof, began_at, ended_at)
