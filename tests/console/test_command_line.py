@@ -355,7 +355,10 @@ async def test_reconcile_says_whether_the_proof_holds(at: Console, psabridge: Ru
     assert holds.exit_code == 0, holds.output
     assert "The proof holds" in holds.stdout
     at.services.answers["GET", lists] = [Step({"items": [before]}), Step({"items": [after]})]
-    at.services.answers["GET", "/v1/invoice-push/proof"] = {"documents": [{**document, "unexplained": "0.01"}], "next": None}
+    at.services.answers["GET", "/v1/invoice-push/proof"] = {
+        "documents": [{**document, "unexplained": "0.01"}],
+        "next": None,
+    }
     assert (await psabridge("reconcile", "r-1")).exit_code == 1
     at.services.answers["GET", "/v1/invoice-push/proof"] = {"documents": [document], "next": None}
     missing = {**after, "differences": [{"kind": "missing", "detail": "gone"}]}
