@@ -36,7 +36,7 @@ async def measure(db: Database) -> None:
     async with db.all_tenants() as tx:
         counted = {row.state: row for row in await tx.fetch(_Counted, sql["measure"])}
         paused = {row.scope: row.pauses for row in await tx.fetch(_Paused, sql["measure_pauses"])}
-    for state in (State.PENDING, State.IN_FLIGHT, State.AMBIGUOUS, State.CONFLICT):
+    for state in (State.PENDING, State.IN_FLIGHT, State.AMBIGUOUS, State.CONFLICT, State.REJECTED):
         metrics.OPERATIONS.labels(state).set(counted[state].operations if state in counted else 0)
     ambiguous = counted.get(State.AMBIGUOUS)
     metrics.OLDEST_AMBIGUOUS.set(ambiguous.oldest if ambiguous else 0)

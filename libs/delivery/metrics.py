@@ -12,7 +12,8 @@ OPERATIONS = Gauge(
     "delivery_unsettled_operations",
     "Operations of the whole database by state, as each replica counts them. pending that grows: compare it with "
     "delivery_lanes_running and the peer's call budget. conflict waits for a person: a line's for "
-    "`psabridge lines decide`, a catalog item's is tried again when it is mended there and the setup is checked anew.",
+    "`psabridge lines decide`, a catalog item's is tried again when it is mended there and the setup is checked anew. "
+    "rejected is all that was ever refused: where it grows, the API has ConnectWise's words.",
     ["state"],
 )
 OLDEST_AMBIGUOUS = Gauge(

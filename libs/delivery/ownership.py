@@ -3,7 +3,7 @@
 import math
 import secrets
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from os import getpid
 from uuid import UUID, uuid4
@@ -17,6 +17,7 @@ from delivery.ledger import Ledger, sql
 from delivery.pace import Pace
 from delivery.points import Point, reached
 from delivery.quarantine import Quarantine
+from storage import Transaction
 
 log = structlog.get_logger()
 
@@ -58,6 +59,8 @@ class Ownership:
         self._replicas = 0
         self._unwanted_since: dict[SiteId, float] = {}
         self._extra = 0
+        self._met: set[tuple[SiteId, TenantId]] = set()
+        self._newcomer_until: dict[SiteId, float] = {}
 
     @property
     def sites(self) -> list[SiteId]:
@@ -147,15 +150,26 @@ class Ownership:
 
     # What must not be written to.
 
+    async def meet(self, tx: Transaction, working: Collection[tuple[SiteId, TenantId]]) -> None:
+        """Notice tenants that come to a site after another: what that one has under way is in no record of theirs."""
+        if not (new := set(working) - self._met):
+            return
+        sites, tenants = [site_id for site_id, _ in new], [tenant_id for _, tenant_id in new]
+        await tx.execute(sql["meet"], sites, tenants)
+        for row in await tx.fetch(_Newcomer, sql["newcomers"], sites, self._pace.quarantine):
+            log.warning("delivery.site_changes_hands", site=row.site_id)
+            self._newcomer_until[row.site_id] = boot_seconds() + self._pace.quarantine - row.ago
+        self._met |= new
+
     def held(self, installed: Installed) -> frozenset[SiteId]:
         """Where nothing may be sent now: all of it in a clone, a site for one quarantine after a restore was seen.
 
-        Also what is being given back.
+        Also what is being given back, and a site for one quarantine after it changed hands.
         """
         if installed.foreign_to:
             return frozenset(self._owned)
         now = boot_seconds()
-        held = set(self._leaving)
+        held = self._leaving | {site_id for site_id, until in self._newcomer_until.items() if now < until}
         for site_id, owned in self._owned.items():
             if owned.restores >= installed.restores:
                 owned.behind_since = None
@@ -177,6 +191,12 @@ class Ownership:
             await tx.execute(sql["recovered"], site_id, owned.epoch, restores)
         owned.restores = restores
         log.info("delivery.site_recovered", site=site_id, restores=restores)
+
+
+@dataclass(frozen=True, slots=True)
+class _Newcomer:
+    site_id: SiteId
+    ago: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,7 @@ class _Owner:
         async with self._db.all_tenants() as tx:
             rows = await tx.fetch(_Open, sql["open_lanes"], self._owned.sites, effects)
             tenants = {row.tenant_id for row in rows}
+            await self._owned.meet(tx, {(row.site_id, row.tenant_id) for row in rows})
             pauses = await tx.fetch(_Pause, sql["pauses_of"], list(tenants))
         self._lanes.found((Lane(row.site_id, row.tenant_id, row.effect, row.lane), row.newest) for row in rows)
         for tenant_id in tenants:

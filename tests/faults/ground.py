@@ -68,13 +68,15 @@ PACE = Pace(
 # I6: every line may be in doubt twice, and another replica may have to take over first.
 WITHIN = 3 * PACE.quarantine + 6
 PATIENCE = 3 * WITHIN
-# Where each kind of question is counted; of what only grows, a case looks at what has come since it began.
+# Where each kind of question is counted: by gauges in the case's own database. Dead letters are only counted as they
+# come, by the process: a case looks at those since it began, and of the cases beside it none may have any.
 GAUGES = {
     "ambiguous": ("delivery_unsettled_operations", "ambiguous"),
     "conflict": ("delivery_unsettled_operations", "conflict"),
+    "rejected": ("delivery_unsettled_operations", "rejected"),
     "paused": ("delivery_pauses",),
 }
-COUNTERS = {"rejected": ("delivery_operations_total", "rejected"), "dead": ("dead_letters_total",)}
+COUNTERS = {"dead": ("dead_letters_total",)}
 FIRST_DAY, LAST_DAY = date(2026, 12, 1), date(2026, 12, 31)
 MARKUP = Decimal(10)
 
@@ -112,10 +114,10 @@ class Place(Site):
         """Somebody enters an addition once more, marker and all."""
         await self.control("POST", f"/sites/{self.company}/duplicate", {"table": "additions", "id": addition_id})
 
-    async def copy_agreement(self, agreement_id: int) -> None:
-        """Somebody copies an agreement with all that stands on it."""
+    async def copy_agreement(self, agreement_id: int) -> int:
+        """Somebody copies an agreement with all that stands on it; the copy's id."""
         await self.key(public="office", private="office", role="admin")
-        await self._call("POST", f"/finance/agreements/{agreement_id}/copy", {})
+        return int((await self._call("POST", f"/finance/agreements/{agreement_id}/copy", {}))["id"])
 
     def struck(self) -> int:
         """How many calls went wrong as ordered."""
@@ -497,12 +499,15 @@ def _sampled(name: str, state: str = "") -> float:
 
 
 _OPERATIONS = """
-select operation_key as key, seq, state, kind, target, remote_id,
+select operation_key as key, seq, state, kind, body, coalesce(remote_id, (body ->> 'id')::bigint) as remote_id,
   array(
     select identity from coverage
     where coverage.tenant_id = operation.tenant_id and coverage.operation_key = operation.operation_key
       and released_at is null
-    order by identity) as identities
+    order by identity) as identities,
+  coalesce((
+    select min(component) from coverage
+    where coverage.tenant_id = operation.tenant_id and coverage.operation_key = operation.operation_key), '') as part
 from operation
 where kind <> 'job'
 order by seq"""
@@ -520,13 +525,15 @@ class _Operation:
     seq: int
     state: str
     kind: str
-    target: str
+    body: Any
     remote_id: int | None
     identities: Sequence[str]
+    part: str
 
     def said(self, names: Mapping[str, str]) -> Said:
         covers = tuple(names.get(identity, identity) for identity in self.identities)
-        return Said(self.key, self.seq, self.state, self.remote_id, covers, self.kind, self.target)
+        writes = self.body["after"] if self.kind == "patch" else {}
+        return Said(self.key, self.seq, self.state, self.remote_id, covers, self.kind, self.part, writes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,9 +328,9 @@ async def a_record_is_deleted_between_two_pages(stage: Stage) -> Evidence:
     ]
     await office.site.fault("reset_after", method="POST", path="additions", nth=1)
 
-    async def interrupted(calls: Calls, path: str, params: Params) -> AsyncIterator[Page]:
+    async def interrupted(calls: Calls, path: str, params: Params, **how: Any) -> AsyncIterator[Page]:
         read = 0
-        async for page in pages(calls, path, params):
+        async for page in pages(calls, path, params, **how):
             yield page
             read += 1
             if _ours(office) and read == len(theirs):

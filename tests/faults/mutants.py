@@ -173,10 +173,10 @@ def no_coverage(patch: Patch) -> None:
 
 
 def navigable_paging(patch: Patch) -> None:
-    def numbered(calls: Calls, path: str, params: Params) -> AsyncIterator[Page]:
+    def numbered(calls: Calls, path: str, params: Params, **how: Any) -> AsyncIterator[Page]:
         size = int(params["pageSize"])
         return numbered_pages(
-            calls, path, {name: value for name, value in params.items() if name != "pageSize"}, page_size=size
+            calls, path, {name: value for name, value in params.items() if name != "pageSize"}, page_size=size, **how
         )
 
     patch.setattr(collection, "forward_pages", numbered)

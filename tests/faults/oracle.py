@@ -6,7 +6,7 @@ product's name, which is unique and comes first in what the customer reads, neve
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
@@ -17,6 +17,9 @@ from contracts.events import InvoiceLineReceived
 
 US = "public"
 """The member of our key: what others did in the office is no effect of ours."""
+CHARGE = "charge"
+CORRECTING = "Correction: ", "Reversal: "
+"""How an addition begins that corrects another, in what the customer reads."""
 CENT = Decimal("0.01")
 
 
@@ -34,7 +37,11 @@ class Invariant(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A line that a person approved, and what it must become; amounts in the agreement's currency."""
+    """A line that a person approved, and what it must become; amounts in the agreement's currency.
+
+    `before`: what it was to become until the supplier changed it, oldest first. Then its additions together say what
+    it has become, so a void line's say nothing.
+    """
 
     name: str
     identity: str
@@ -45,6 +52,16 @@ class Accepted:
     price: Decimal
     effective: date
     cancelled: date
+    before: tuple["Accepted", ...] = ()
+
+    def then(self, newer: "Accepted") -> "Accepted":
+        """The supplier has changed it."""
+        return replace(newer, before=(*self.before, replace(self, before=())))
+
+    def voided(self) -> "Accepted":
+        """The supplier has withdrawn it."""
+        nothing = Decimal(0)
+        return self.then(replace(self, quantity=nothing, cost=nothing, price=nothing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +92,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An operation as the system has it. `covers`: the lines it stands for now. `writes`: what a patch changes."""
+    """An operation as the system has it. `covers`: the lines it stands for now, `part`: which part of them.
+
+    `writes`: the members that a patch changes, and to what.
+    """
 
     key: str
     seq: int
@@ -83,7 +103,7 @@ class Said:
     remote_id: int | None = None
     covers: tuple[str, ...] = ()
     kind: str = "create"
-    target: str = ""
+    part: str = CHARGE
     writes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -154,7 +174,18 @@ def report(evidence: Evidence, found: Sequence[Violation], case: str, seed: int,
 
 def line_of(record: Mapping[str, Any]) -> str:
     """The name of the line that an addition is for; what a person wrote by hand is nobody's."""
-    return str(record.get("invoiceDescription") or "").partition(":")[0]
+    said = _said(record)
+    for word in CORRECTING:
+        said = said.removeprefix(word)
+    return said.partition(":")[0]
+
+
+def _corrects(record: Mapping[str, Any]) -> bool:
+    return _said(record).startswith(CORRECTING)
+
+
+def _said(record: Mapping[str, Any]) -> str:
+    return str(record.get("invoiceDescription") or "")
 
 
 class _Court:
@@ -175,46 +206,37 @@ class _Court:
 
     def ended(self) -> Iterator[Violation]:
         for name in self._accepted:
-            states = [operation.state for operation in self._standing[name]]
+            standing = self._standing[name]
+            states = [operation.state for operation in standing if operation.part == CHARGE]
             row = self._rows.get(name)
             wrong = _wrong_end(states, row, there=bool(self._made[name])) if row else ["the line is gone"]
+            wrong += [
+                f"its {one.part} is {one.state}"
+                for one in standing
+                if one.part != CHARGE and one.state not in ("confirmed", "conflict")
+            ]
             yield from (Violation(Invariant.ENDED, detail, name) for detail in wrong)
 
     def once(self) -> Iterator[Violation]:
         for name, made in self._made.items():
             if name not in self._accepted:
                 yield Violation(Invariant.ONCE, f"nobody accepted what addition {made[0].record_id} is for", name)
-            elif len(made) > 1:
-                ids = ", ".join(str(effect.record_id) for effect in made)
-                yield Violation(Invariant.ONCE, f"{len(made)} additions: {ids}", name)
+                continue
+            for what, most in (("additions", 1), ("corrections", len(self._accepted[name].before))):
+                ids = [effect.record_id for effect in made if _corrects(effect.after or {}) == (what == "corrections")]
+                if len(ids) > most:
+                    yield Violation(Invariant.ONCE, f"{len(ids)} {what}: {', '.join(map(str, ids))}", name)
 
     def content(self) -> Iterator[Violation]:
-        for name in self._accepted.keys() & self._made.keys():
+        """As it was written it says one of the line's versions; with its corrections, as they are now, the last one."""
+        for name, line in self._accepted.items():
             for effect in self._made[name]:
-                yield from self._differs(name, effect.after or {}, "was written")
-        for operation in self._confirmed():
-            now = self._last.get(operation.remote_id or 0)
-            for name in operation.covers:
-                if now is not None and name in self._accepted:
-                    yield from self._differs(name, now, "is confirmed")
-
-    def _differs(self, name: str, record: Mapping[str, Any], how: str) -> Iterator[Violation]:
-        wanted = self._accepted[name]
-        quantity = Decimal(record.get("quantity") or 0)
-        seen = {
-            "agreement_id": record.get("agreementId"),
-            "item_id": (record.get("product") or {}).get("id"),
-            "quantity": quantity,
-            "cost": _cents(quantity * (record.get("unitCost") or 0)),
-            "price": _cents(quantity * (record.get("unitPrice") or 0)),
-            "effective": _day(record.get("effectiveDate")),
-            "cancelled": _day(record.get("cancelledDate")),
-            "name": line_of(record),
-        }
-        for what, value in seen.items():
-            if value != getattr(wanted, what):
-                detail = f"{what} {how} as {value} instead of {getattr(wanted, what)}"
-                yield Violation(Invariant.CONTENT, detail, name)
+                record = effect.after or {}
+                if not _corrects(record):
+                    versions = [list(_differs(one, [record], "was written")) for one in (line, *line.before)]
+                    yield from min(versions, key=len)
+            there = (self._last.get(one.remote_id or 0) for one in self._confirmed() if name in one.covers)
+            yield from _differs(line, [record for record in there if record is not None], "is confirmed")
 
     def bijection(self) -> Iterator[Violation]:
         confirmed = self._confirmed()
@@ -227,7 +249,7 @@ class _Court:
                 if names.get(operation.remote_id or 0) != name:
                     yield Violation(Invariant.BIJECTION, f"no addition {operation.remote_id} was made for it", name)
                 row = self._rows.get(name)
-                if row is not None and row.addition_id != operation.remote_id:
+                if row is not None and operation.part == CHARGE and row.addition_id != operation.remote_id:
                     detail = f"addition {operation.remote_id} is told as {row.addition_id}"
                     yield Violation(Invariant.BIJECTION, detail, name)
         claimed = {operation.remote_id for operation in confirmed}
@@ -237,27 +259,18 @@ class _Court:
                 yield Violation(Invariant.BIJECTION, f"nobody claims addition {remote_id}", name)
 
     def order(self) -> Iterator[Violation]:
-        """By what an operation writes; a creation is before everything else on its target."""
-        by_target: dict[str, list[Said]] = defaultdict(list)
-        for operation in self._evidence.operations:
-            if operation.state == "confirmed" and operation.target:
-                by_target[operation.target].append(operation)
-        for target, operations in by_target.items():
-            places = [self._place(one) for one in sorted(operations, key=lambda one: one.seq)]
-            known = [place for place in places if place is not None]
-            if known != sorted(known):
-                yield Violation(Invariant.ORDER, f"{target}: took effect as numbers {known} of the history")
-
-    def _place(self, operation: Said) -> int | None:
+        """Every change of a record took effect once, in the order in which the changes were queued."""
+        changes: dict[int, list[Effect]] = defaultdict(list)
         for effect in self._evidence.history:
-            after = effect.after or {}
-            if effect.record_id != operation.remote_id or effect.member != US:
-                continue
-            if operation.kind == "create" and effect.before is None:
-                return effect.seq
-            if operation.kind == "patch" and effect.before is not None and operation.writes.items() <= after.items():
-                return effect.seq
-        return None
+            if effect.before is not None and effect.after is not None and effect.member == US:
+                changes[effect.record_id].append(effect)
+        asked: dict[int, list[Said]] = defaultdict(list)
+        for operation in sorted(self._evidence.operations, key=lambda one: one.seq):
+            if operation.kind == "patch" and operation.state in ("confirmed", "conflict"):
+                asked[operation.remote_id or 0].append(operation)
+        for record_id in sorted(changes.keys() | asked.keys()):
+            for detail in _disorder(asked[record_id], changes[record_id]):
+                yield Violation(Invariant.ORDER, f"addition {record_id}: {detail}")
 
     def settled(self) -> Iterator[Violation]:
         after, within = self._evidence.settled_after, self._evidence.within
@@ -276,6 +289,63 @@ class _Court:
 
     def _confirmed(self) -> list[Said]:
         return [one for one in self._evidence.operations if (one.state, one.kind) == ("confirmed", "create")]
+
+
+def _differs(wanted: Accepted, records: Sequence[Mapping[str, Any]], how: str) -> Iterator[Violation]:
+    """What additions do not say of the line that they are for; several say its amounts together."""
+    if not records:
+        return
+    seats = [_seats(record) for record in records]
+    amounts: dict[str, Any] = {
+        "quantity": sum(seats, Decimal(0)),
+        "cost": sum((_extended(record, "unitCost") for record in records), Decimal(0)),
+        "price": sum((_extended(record, "unitPrice") for record in records), Decimal(0)),
+    }
+    places: list[dict[str, Any]] = [
+        {
+            "agreement_id": record.get("agreementId"),
+            "item_id": (record.get("product") or {}).get("id"),
+            "effective": _day(record.get("effectiveDate")),
+            "cancelled": _day(record.get("cancelledDate")),
+            "name": line_of(record),
+        }
+        for record in records
+    ]
+    for what, value in [pair for seen in (amounts, *places) for pair in seen.items()]:
+        if value != getattr(wanted, what):
+            detail = f"{what} {how} as {value} instead of {getattr(wanted, what)}"
+            yield Violation(Invariant.CONTENT, detail, wanted.name)
+
+
+def _seats(record: Mapping[str, Any]) -> Decimal:
+    """A credit's quantity is above zero and its unit amounts are below."""
+    return Decimal(record.get("quantity") or 0).copy_sign(record.get("unitCost") or 0)
+
+
+def _extended(record: Mapping[str, Any], unit: str) -> Decimal:
+    return _cents(Decimal(record.get("quantity") or 0) * (record.get(unit) or 0))
+
+
+def _disorder(asked: Sequence[Said], changes: Sequence[Effect]) -> Iterator[str]:
+    """What is wrong about the changes of a record; a change in conflict may have taken effect or not."""
+    left, places = list(changes), []
+    for operation in asked:
+        effect = next((one for one in left if _made_by(operation, one)), None)
+        if effect is not None:
+            left.remove(effect)
+            places.append(effect.seq)
+        elif operation.state == "confirmed":
+            yield f"{operation.key} is confirmed and never took effect"
+    if places != sorted(places):
+        yield f"its changes took effect as numbers {places} of the history"
+    yield from (f"number {effect.seq} of the history changed it once more" for effect in left)
+
+
+def _made_by(operation: Said, effect: Effect) -> bool:
+    before, after, writes = effect.before or {}, effect.after or {}, operation.writes
+    return all(after.get(name) == value for name, value in writes.items()) and any(
+        before.get(name) != value for name, value in writes.items()
+    )
 
 
 def _wrong_end(states: Sequence[str], row: Row, *, there: bool) -> list[str]:

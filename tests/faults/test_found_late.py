@@ -17,6 +17,7 @@ from tests.factories import facts
 from tests.faults.ground import PACE, Case
 from tests.faults.scene import Scene
 from tests.faults.sender import Clients
+from tests.faults.test_people import accepted, lines_of, with_more_seats
 from tests.faults.test_postgres import refuses
 from tests.invoice_push.desk import Worker
 
@@ -45,15 +46,15 @@ class Quantities:
         hits, conflicts = {}, {}
         for operation in operations:
             record, before, after = (operation.body[name] for name in ("id", "before", "after"))
-            if there[record] == after:
+            if there[record] == after["quantity"]:
                 hits[operation.key] = [Hit(record, equal=True)]
-            elif there[record] != before:
+            elif there[record] != before["quantity"]:
                 conflicts[operation.key] = f"the quantity is {there[record]}"
         return Reading(hits, conflicts)
 
     async def send(self, operation: Operation) -> Sent:
         site = await self.sites.open(operation.tenant_id, operation.site_id)
-        change = AdditionChange(quantity=Decimal(operation.body["after"]))
+        change = AdditionChange(quantity=Decimal(operation.body["after"]["quantity"]))
         done = await site.additions(1).patch(
             operation.body["id"], change, attempts=1, admit_within=operation.leave_within
         )
@@ -89,8 +90,9 @@ def changed(fate: str) -> Callable[[Case], Awaitable[None]]:
             await db.close()
         assert case.site.struck() == 1
         assert await case.states() == {"confirmed": 1 + CHANGES}
-        seen = [effect.after["quantity"] for effect in case.site.effects()]
-        assert seen == list(range(first, first + CHANGES + 1)), f"{case.name}, seed {case.seed}: {seen}"
+        [line], [billed] = case.tenants[0].accepted, lines_of(case.seed, [1])
+        case.tenants[0].accepted = [line.then(accepted(with_more_seats(billed, CHANGES)))]
+        await case.judged()
 
     return play
 
@@ -105,7 +107,7 @@ async def queued(case: Case, record: int, first: int) -> None:
             operation_key("quantity", record, number),
             Kind.PATCH,
             "agreement-1" if number < CHANGES else "agreement-1, by night",
-            {"id": record, "before": first + number - 1, "after": first + number},
+            {"id": record, "before": {"quantity": first + number - 1}, "after": {"quantity": first + number}},
             target=f"addition-{record}",
         )
         for number in range(1, CHANGES + 1)

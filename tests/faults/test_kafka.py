@@ -1,14 +1,16 @@
 """Kafka dies, forgets, rebalances, or has everything read again, while lines come in and are sent."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import CommitFailedError
 
 from contracts import topics
 from contracts.envelope import Data
@@ -26,17 +28,22 @@ from tests.faults.scene import Scene
 from tests.faults.test_people import AGREEMENTS, LINES, SENDS, accepted, in_mid_run, lines_of
 
 PARTITIONS = 3
+COMES_OR_GOES_EVERY = 3.0
+"""Seconds."""
+MEMBERS = 3
 TOLD = topics.INVOICE_LINES, topics.INVOICE_SEALED, topics.SYNC_COMMANDS
 APPROVED = SyncCommand(run_id=facts.RUN, command=CommandKind.APPROVE, requested_by="finance@example.org")
 
 
+@dataclass
 class Stream:
     """The topics that bring lines and orders, of this case only, and the readers of invoice_push."""
 
-    def __init__(self, case: Case, kafka: str) -> None:
-        self.case = case
-        self.kafka = kafka
-        self.group = f"t{secrets.token_hex(4)}"
+    case: Case
+    kafka: str
+    group: str = field(default_factory=lambda: f"t{secrets.token_hex(4)}")
+
+    def __post_init__(self) -> None:
         self._topics = {one.name: replace(one, name=f"{self.group}.{one.name}", partitions=PARTITIONS) for one in TOLD}
 
     @property
@@ -119,6 +126,38 @@ class Stream:
         await admin.close()
         await provide_topics(self.kafka, self.topics)
 
+    async def known_to_kafka(self) -> set[int | None]:
+        """What Kafka itself knows of how far the topics were read."""
+        known: set[int | None] = set()
+        for topic in self.topics:
+            member = AIOKafkaConsumer(bootstrap_servers=self.kafka, group_id=group_of(self.group, topic.name))
+            await member.start()
+            known |= {await member.committed(TopicPartition(topic.name, one)) for one in range(topic.partitions)}
+            await member.stop()
+        return known
+
+
+@dataclass
+class Untold(Stream):
+    """Readers that get no offset committed at Kafka, as in a group that has another generation by now."""
+
+    refused: int = 0
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Subscriptions]:
+        async with super().reading() as readers:
+            for consumer in consumers_of(readers):
+                consumer.commit = self._refuse
+            yield readers
+
+    async def _refuse(self, *_: Any) -> None:
+        self.refused += 1
+        raise CommitFailedError("as ordered")
+
+
+def consumers_of(readers: Subscriptions) -> list[AIOKafkaConsumer]:
+    return [reader._subscriber.consumer for reader in readers.readers]
+
 
 def streamed(
     meanwhile: Callable[[Stream], Awaitable[None]], *, reads: bool = True
@@ -179,16 +218,46 @@ async def killed_and_restarted(case: Case) -> None:
         await broker.stop()
 
 
-async def members_come_and_go(stream: Stream) -> None:
-    """A second member joins, has its share, and leaves; again and again."""
-    for _ in range(2):
-        async with stream.reading() as second:
+async def members_come_and_go(case: Case) -> None:
+    """A second member joins, has its share, and leaves, every 3 s for as long as the run takes."""
+    stream, had_a_share = Stream(case, case.kafka), 0
 
-            async def has_a_share(second: Subscriptions = second) -> bool:
-                consumers = [reader._subscriber.consumer for reader in second.readers]
-                return all(consumer and consumer.assignment() for consumer in consumers)
+    async def come_and_go() -> None:
+        nonlocal had_a_share
+        while True:
+            async with stream.reading() as second:
 
-            await stream.case.until(has_a_share, "the second member gets no share")
+                async def has_a_share(second: Subscriptions = second) -> bool:
+                    return all(consumer and consumer.assignment() for consumer in consumers_of(second))
+
+                await asyncio.gather(
+                    case.until(has_a_share, "the second member gets no share"), asyncio.sleep(COMES_OR_GOES_EVERY)
+                )
+                had_a_share += 1
+            await asyncio.sleep(COMES_OR_GOES_EVERY)
+
+    async def some_have_come(_: Stream) -> None:
+        await case.happens(lambda: had_a_share >= MEMBERS or rhythm.done(), "no member comes")
+
+    await provide_topics(stream.kafka, stream.topics)
+    rhythm = asyncio.create_task(come_and_go())
+    try:
+        await played(case, stream, some_have_come, reads=True)
+        assert not rhythm.done(), rhythm.exception()
+    finally:
+        rhythm.cancel()
+        await asyncio.gather(rhythm, return_exceptions=True)
+
+
+async def kafka_is_told_no_offset(case: Case) -> None:
+    """The effect is there, and Kafka's own account of how far we are is never kept: PostgreSQL's decides."""
+    stream = Untold(case, case.kafka)
+
+    async def meanwhile(_: Stream) -> None:
+        await case.happens(lambda: stream.refused >= len(TOLD), "no offset was refused")
+
+    await played(case, stream, meanwhile, reads=True)
+    assert await stream.known_to_kafka() == {None}
 
 
 REFUSED_COMMITS = """
@@ -215,7 +284,8 @@ SCENES = [
     Scene("offsets go back to the start", streamed(Stream.forget, reads=False)),
     Scene("the topics are lost", streamed(Stream.lost, reads=False)),
     Scene("commits fail", streamed(commits_fail)),
-    Scene("members come and go", streamed(members_come_and_go)),
+    Scene("Kafka is told no offset", kafka_is_told_no_offset),
+    Scene("members come and go", members_come_and_go),
 ]
 
 

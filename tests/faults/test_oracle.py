@@ -94,23 +94,69 @@ DOUBTED = replace(
 )
 
 
-def patched(first: int, second: int) -> Evidence:
-    """Two changes of one record, queued as 4 and then 5, that came to be in these places."""
-    said = [
-        Said(f"patch/{number}", 20 + number, "confirmed", 1, (), "patch", "record-1", {"note": number})
-        for number in (1, 2)
-    ]
+def patched(*places: int | None, state: str = "confirmed") -> Evidence:
+    """Changes of one record, in the order in which they were queued, and where in the history each took effect."""
     was = GOOD.history[0].after or {}
-    effects = [
-        effect(place, LINES[0], record_id=1, before=was, after={**was, "note": number})
-        for number, place in ((1, first), (2, second))
-    ]
+    said, effects = [], []
+    for number, place in enumerate(places, 1):
+        said.append(Said(f"patch/{number}", 20 + number, state, 1, (), "patch", "", {"note": number}))
+        if place is not None:
+            after = {**was, "note": number}
+            effects.append(effect(place, LINES[0], record_id=1, before=was, after=after))
     ordered = sorted(effects, key=lambda one: one.seq)
     return replace(GOOD, operations=[*GOOD.operations, *said], history=[*GOOD.history, *ordered])
 
 
+def corrected(*seats: int, newest: Accepted, **changes: Any) -> Evidence:
+    """Line 1 was written for ten seats, then corrected by so many, each time with an addition of its own."""
+    word = "Correction" if newest.quantity else "Reversal"
+    effects, said = [], []
+    for number, more in enumerate(seats, 3):
+        unit = Decimal(1).copy_sign(more)
+        correction = {
+            "quantity": Decimal(abs(more)),
+            "unitPrice": unit * Decimal("20.3280"),
+            "unitCost": unit * Decimal("18.48"),
+            "invoiceDescription": f"{word}: Line 1: so much less",
+        }
+        effects.append(effect(number, LINES[0], **correction | changes))
+        said.append(Said(f"addition/1/{number}", 20 + number, "confirmed", number, ("Line 1",), part="difference"))
+    return replace(also(GOOD, *effects), accepted=(newest, LINES[1]), operations=[*GOOD.operations, *said])
+
+
+def of_seats(seats: int) -> Accepted:
+    """Line 1 as the supplier's next version has it."""
+    price = (seats * Decimal("20.3280")).quantize(Decimal("0.01"))
+    return LINES[0].then(replace(LINES[0], quantity=Decimal(seats), cost=seats * Decimal("18.48"), price=price))
+
+
+VOIDED = corrected(-10, newest=LINES[0].voided())
+NEVER_SENT = replace(
+    seen(
+        replace(changed(GOOD, 0, state="superseded", remote_id=None, covers=()), history=GOOD.history[1:]),
+        0,
+        state="ignored",
+        reason="nothing",
+        addition_id=None,
+    ),
+    accepted=(LINES[0].voided(), LINES[1]),
+)
+
+
 @pytest.mark.parametrize(
-    "evidence", [GOOD, REFUSED, DOUBTED, patched(3, 4)], ids=["good", "refused", "doubt", "patched"]
+    "evidence",
+    [
+        GOOD,
+        REFUSED,
+        DOUBTED,
+        patched(3, 4),
+        patched(3, None, state="conflict"),
+        corrected(1, newest=of_seats(11)),
+        corrected(1, 1, newest=of_seats(11).then(of_seats(12))),
+        VOIDED,
+        NEVER_SENT,
+    ],
+    ids=["good", "refused", "doubt", "patched", "one patched", "corrected", "corrected twice", "void", "void unsent"],
 )
 def test_what_is_right_is_not_complained_about(evidence: Evidence) -> None:
     assert violations(evidence) == []
@@ -154,6 +200,19 @@ FORGED: list[tuple[str, Invariant, Evidence]] = [
     ("an id that is not there", Invariant.BIJECTION, seen(changed(GOOD, 1, remote_id=9), 1, addition_id=9)),
     ("another id is told", Invariant.BIJECTION, seen(GOOD, 1, addition_id=1)),
     ("out of order", Invariant.ORDER, patched(4, 3)),
+    ("a change that never took effect", Invariant.ORDER, patched(3, None)),
+    ("a change once more", Invariant.ORDER, also(patched(3, 4), patched(5).history[-1])),
+    ("a change by nobody", Invariant.ORDER, replace(patched(3), operations=GOOD.operations)),
+    ("corrected twice", Invariant.ONCE, corrected(1, 1, newest=of_seats(11))),
+    ("not accepted and corrected", Invariant.ONCE, corrected(1, newest=LINES[0])),
+    ("billed anew instead of corrected", Invariant.ONCE, also(VOIDED, effect(4, LINES[0]))),
+    ("not corrected", Invariant.CONTENT, corrected(newest=of_seats(11))),
+    ("corrected too much", Invariant.CONTENT, corrected(2, newest=of_seats(11))),
+    ("corrected elsewhere", Invariant.CONTENT, corrected(1, newest=of_seats(11), agreementId=2)),
+    ("void and still billed", Invariant.CONTENT, corrected(newest=LINES[0].voided())),
+    ("void and billed the wrong way", Invariant.CONTENT, corrected(10, newest=LINES[0].voided())),
+    ("a reversal never sent", Invariant.ENDED, changed(VOIDED, 2, state="pending", remote_id=None)),
+    ("a reversal of nothing", Invariant.BIJECTION, changed(VOIDED, 2, remote_id=9)),
     ("not settled", Invariant.SETTLED, replace(GOOD, settled_after=None)),
     ("settled late", Invariant.SETTLED, replace(GOOD, settled_after=10.1)),
     ("not in the API", Invariant.VISIBLE, replace(DOUBTED, shown=Shown({"conflict": 1}))),

@@ -7,13 +7,14 @@ import pytest
 
 from connectwise_simulator.peers.faults import KINDS, PORT, Apply, Tell
 from connectwise_simulator.serve import serving, tls_of
+from connectwise_simulator.state.history import Effect
 from connectwise_simulator.world import World
 from contracts import topics
 from tests.connectwise_simulator.contract.certificate import certificate
 from tests.factories import facts
 from tests.factories.site import MAILBOX
 from tests.faults.ground import OTHER_EVERY, PACE, Case
-from tests.faults.oracle import Invariant
+from tests.faults.oracle import US, Invariant, line_of
 from tests.faults.scene import Scene
 
 LINES = 8
@@ -83,7 +84,10 @@ async def a_wrong_id(case: Case) -> None:
         await case.settles()
     found = await case.violations()
     assert {one.invariant for one in found} == {Invariant.BIJECTION}
-    assert await case.reconciled()
+    [difference] = await case.reconciled()
+    lied = next(one for one in case.site.effects() if one.record_id == difference["remote_id"])
+    assert (difference["kind"], {one.line for one in found}) == ("drifted", {line_of(lied.after)}), (difference, found)
+    assert "was written as" in difference["detail"]
 
 
 async def bursts_of_429(case: Case) -> None:
@@ -133,9 +137,12 @@ async def one_line_is_poison(case: Case) -> None:
 
 
 def lost_and_then(
-    office: Callable[[Case, int], Awaitable[None]], conflicts: int, kind: str = "reset_after"
+    office: Callable[[Case, int], Awaitable[None]], conflicts: int, read_back: str = "", kind: str = "reset_after"
 ) -> Callable[[Case], Awaitable[None]]:
-    """An answer is lost, and before we look again somebody in the office has done something to what is there."""
+    """An answer is lost, and before we look again somebody in the office has done something to what is there.
+
+    `read_back`: what reading back calls all that he did, nothing where it is a question already.
+    """
 
     async def play(case: Case) -> None:
         await case.approved(LINES)
@@ -148,8 +155,15 @@ def lost_and_then(
             await case.settles()
         await case.judged()
         assert (await case.states())["conflict"] == conflicts
+        by_hand = [one for one in case.site.effects() if one.before is None and is_the_offices(one)]
+        assert bool(by_hand) == bool(read_back)
+        assert [one["kind"] for one in await case.reconciled()] == [read_back] * len(by_hand)
 
     return play
+
+
+def is_the_offices(effect: Effect) -> bool:
+    return effect.member != US or effect.told == "office"
 
 
 async def duplicates_it(case: Case, addition_id: int) -> None:
@@ -157,8 +171,9 @@ async def duplicates_it(case: Case, addition_id: int) -> None:
 
 
 async def copies_the_agreements(case: Case, _: int) -> None:
+    """As customer_import tells it."""
     for agreement_id in (1, 2):
-        await case.site.copy_agreement(agreement_id)
+        await case.desk.agreement(await case.site.copy_agreement(agreement_id))
 
 
 async def changes_its_price(case: Case, addition_id: int) -> None:
@@ -235,9 +250,9 @@ SCENES = [
     Scene("401 from now on", a_right_is_lost(key_is_revoked, "tenant")),
     Scene("403 from now on", a_right_is_lost(role_is_cut, "lane")),
     Scene("one poisonous line", one_line_is_poison),
-    Scene("there twice", lost_and_then(duplicates_it, 1)),
-    Scene("there on a copied agreement", lost_and_then(copies_the_agreements, 0)),
-    Scene("not there, but on a copied agreement", lost_and_then(copies_the_agreements, 0, "reset_before")),
+    Scene("there twice", lost_and_then(duplicates_it, 1, "duplicate")),
+    Scene("there on a copied agreement", lost_and_then(copies_the_agreements, 0, "copied")),
+    Scene("not there, but on a copied agreement", lost_and_then(copies_the_agreements, 0, "copied", "reset_before")),
     Scene("there but edited", lost_and_then(changes_its_price, 1)),
     Scene("no such host", badly_connected(no_such_host)),
     Scene("a foreign certificate", a_foreign_certificate),

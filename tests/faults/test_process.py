@@ -265,5 +265,7 @@ async def test_postgresql_asks_after_the_session_of_an_owner_that_says_nothing(g
                 int(await tx.value("select setting from pg_settings where name = $1", f"tcp_keepalives_{name}"))
                 for name in ("idle", "interval", "count")
             ]
+            unheard = int(await tx.value("select setting from pg_settings where name = 'tcp_user_timeout'"))
         await session.close()
     assert 0 < idle + interval * count <= VANISHED
+    assert 0 < unheard <= 1000 * VANISHED  # while an answer is unacknowledged, no keepalive is sent

@@ -9,6 +9,15 @@ create table site_owner (
   taken_at timestamptz not null default now());
 select shared_table('site_owner');
 
+-- Since when a tenant works at a site. Who comes to it after another may find requests of that one still under way.
+-- Kept when a tenant is removed.
+create table site_tenant (
+  site_id text,
+  tenant_id text,
+  since timestamptz not null default now(),
+  primary key (site_id, tenant_id));
+select shared_table('site_tenant');
+
 -- One call to a peer that has no idempotency keys.
 create table operation (
   tenant_id text,

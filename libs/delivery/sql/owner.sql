@@ -95,6 +95,19 @@ with recursive found (site_id, effect, tenant_id, lane, newest) as (
 )
 select site_id, tenant_id, effect, lane, newest from found where effect = any($2::text[])
 
+-- name: meet
+insert into site_tenant (site_id, tenant_id)
+select * from unnest($1::text[], $2::text[])
+on conflict do nothing
+
+-- name: newcomers
+-- Sites of these to which a tenant came after another one less than $2 seconds ago, and how long ago.
+select late.site_id, min(extract(epoch from now() - late.since))::float8 as ago
+from site_tenant as late
+join site_tenant as earlier on earlier.site_id = late.site_id and earlier.since < late.since
+where late.site_id = any($1::text[]) and late.since > now() - make_interval(secs => $2)
+group by late.site_id
+
 -- name: pauses_of
 -- Of these tenants; small, since each waits for a person.
 select tenant_id, scope, name from delivery_pause where tenant_id = any($1::text[])
@@ -195,10 +208,10 @@ from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::int[], $6::text[]
 on conflict do nothing
 
 -- name: measure
--- Everything that is not over, for the metrics; conflicts and what is in doubt are served by operation_question.
+-- Everything that is not over or waits for a person, for the metrics; questions are served by operation_question.
 select state, count(*) as operations, extract(epoch from now() - min(updated_at))::float8 as oldest
 from operation
-where state in ('pending', 'in_flight', 'ambiguous', 'conflict')
+where state in ('pending', 'in_flight', 'ambiguous', 'conflict', 'rejected')
 group by state
 
 -- name: measure_pauses
