@@ -16,7 +16,7 @@ create table site_tenant (
   tenant_id text,
   since timestamptz not null default now(),
   primary key (site_id, tenant_id));
-select shared_table('site_tenant');
+select tenant_table('site_tenant');
 
 -- One call to a peer that has no idempotency keys.
 create table operation (
