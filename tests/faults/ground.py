@@ -69,7 +69,7 @@ PACE = Pace(
 WITHIN = 3 * PACE.quarantine + 6
 PATIENCE = 3 * WITHIN
 # Where each kind of question is counted: by gauges in the case's own database. Dead letters are only counted as they
-# come, by the process: a case looks at those since it began, and of the cases beside it none may have any.
+# come, by the process: a case looks at those since it began; a case beside it may have some more.
 GAUGES = {
     "ambiguous": ("delivery_unsettled_operations", "ambiguous"),
     "conflict": ("delivery_unsettled_operations", "conflict"),

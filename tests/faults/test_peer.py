@@ -137,7 +137,7 @@ async def one_line_is_poison(case: Case) -> None:
 
 
 def lost_and_then(
-    office: Callable[[Case, int], Awaitable[None]], conflicts: int, read_back: str = "", kind: str = "reset_after"
+    office: Callable[..., Awaitable[None]], conflicts: int, read_back: str = "", kind: str = "reset_after"
 ) -> Callable[[Case], Awaitable[None]]:
     """An answer is lost, and before we look again somebody in the office has done something to what is there.
 
@@ -149,8 +149,9 @@ def lost_and_then(
         await case.site.fault(kind, **POST, nth=case.dice.randint(2, LINES))
         async with case.sending():
             await case.happens(lambda: case.site.struck() == 1, "nothing was struck")
-            [lost] = [effect.record_id for effect in case.site.effects() if effect.told == "reset"] or [0]
-            await office(case, lost)
+            if KINDS[kind].apply is Apply.NOW:
+                await case.happens(lambda: bool(lost(case)), "nothing was written")
+            await office(case, *lost(case))
             case.calm_from_now()
             await case.settles()
         await case.judged()
@@ -162,6 +163,11 @@ def lost_and_then(
     return play
 
 
+def lost(case: Case) -> list[int]:
+    """The addition whose answer did not arrive; told a moment after the strike is counted."""
+    return [effect.record_id for effect in case.site.effects() if effect.told == "reset"]
+
+
 def is_the_offices(effect: Effect) -> bool:
     return effect.member != US or effect.told == "office"
 
@@ -170,7 +176,7 @@ async def duplicates_it(case: Case, addition_id: int) -> None:
     await case.site.duplicate(addition_id)
 
 
-async def copies_the_agreements(case: Case, _: int) -> None:
+async def copies_the_agreements(case: Case, *_: int) -> None:
     """As customer_import tells it."""
     for agreement_id in (1, 2):
         await case.desk.agreement(await case.site.copy_agreement(agreement_id))

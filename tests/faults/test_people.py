@@ -195,7 +195,7 @@ async def replayed_twice(case: Case) -> None:
     assert len(letters) == LINES
     evidence = await case.evidence(case.tenants[0])
     assert evidence.questions["dead"] == evidence.shown.api["dead"] == {str(letter) for letter in letters}
-    assert evidence.shown.metric["dead"] == LINES
+    assert evidence.shown.metric["dead"] >= LINES  # the process counts; this scene of another seed may be beside it
     twice = [replayed(case, consumer, letter) for letter in letters for _ in range(2)]
     assert sum(await asyncio.gather(*twice)) == LINES
     case.tenants[0].accepted += [accepted(line) for line in lines]
