@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from delivery.operations import OperationKey, State
-from delivery.queue import Recorded
+from delivery.records import Recorded
 
 Kind = Literal["missing", "duplicate", "drifted", "copied", "unknown", "gone"]
 

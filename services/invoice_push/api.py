@@ -10,23 +10,10 @@ from fastapi import APIRouter, Query, Request
 from contracts import topics
 from contracts.values import RunId
 from delivery import OperationKey, Scope, State, pause, pauses, resume
-from delivery.queue import (
-    PERSON,
-    Attempt,
-    Decided,
-    DecidedError,
-    Pause,
-    Progress,
-    Question,
-    Recorded,
-    TakenError,
-    decisions,
-    progress,
-    questions,
-    timeline,
-)
+from delivery.queue import PERSON, DecidedError, Pause, TakenError
+from delivery.records import Attempt, Decided, Progress, Question, Recorded, decisions, progress, questions, timeline
 from httpkit import ApiError, Outcome
-from invoice_push import corrections, deciding, proving, reconciling, store
+from invoice_push import corrections, deciding, proving, readings, reconciling, store
 from invoice_push.corrections import Correction
 from invoice_push.domain.values import Reason
 from invoice_push.lines import Line
@@ -138,9 +125,9 @@ async def proof(tx: Tx, caller: Caller, run: Filter = "", after: Filter = "") ->
 @router.get("/reconciliations", dependencies=[allow("lines.read")])
 async def reconciliations(
     tx: Tx, page: Paging, run: Annotated[str, Query(max_length=100)] = ""
-) -> Page[store.Reconciliation]:
+) -> Page[readings.Reconciliation]:
     """What ConnectWise held on each agreement of a run when it was read back; of all agreements without a run."""
-    found = await store.reconciliations(tx, run, page.after_number, page.size)
+    found = await readings.reconciliations(tx, run, page.after_number, page.size)
     return page.of(found, lambda one: one.agreement_id)
 
 
@@ -155,9 +142,9 @@ async def reconcile(tx: Tx, caller: Caller) -> dict[str, datetime]:
 @router.get("/reconciliations/last", dependencies=[allow("lines.read")])
 async def last_reconciliation(
     tx: Tx, caller: Caller, run: Annotated[str, Query(max_length=100)] = ""
-) -> store.Reconciled:
+) -> readings.Reconciled:
     """When a run, or everything, was last read back, how much differed, and the proof as it stood then (B3)."""
-    found = await store.reconciled(tx, caller.tenant_id, run)
+    found = await readings.reconciled(tx, caller.tenant_id, run)
     if found is None:
         raise Problem(404, "not_reconciled", "nothing was read back yet")
     return found

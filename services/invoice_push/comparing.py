@@ -12,12 +12,12 @@ from connectwise import Addition
 from contracts.events import AgreementChanged
 from contracts.values import to_cents
 from delivery import State
-from delivery.queue import Recorded
 from delivery.reconcile import Difference, Remote, compare
+from delivery.records import Recorded
 from invoice_push.additions import agreement_of_lane, difference, lane_of
 from invoice_push.lines import draft_from_json
 from invoice_push.proposals import proposed
-from invoice_push.store import Reconciliation, Stray
+from invoice_push.readings import Reconciliation, Stray
 
 _MARKER_BYTES = 20
 

@@ -2,7 +2,8 @@
 
 from contracts.values import TenantId
 from delivery import Adopted, NotThere, Operation, OperationKey, State
-from delivery.queue import DecidedError, Recorded, conflict, decide, timeline
+from delivery.queue import DecidedError, conflict, decide
+from delivery.records import Recorded, timeline
 from delivery.transitions import Decision
 from invoice_push import corrections, store
 from invoice_push.additions import agreement_of_lane, difference

@@ -10,7 +10,7 @@ from prometheus_client import Gauge
 from contracts import topics
 from contracts.values import TenantId
 from delivery.reconcile import Kind
-from invoice_push import reconciling, store
+from invoice_push import readings, reconciling
 from messaging import copies
 from servicekit import Passes
 from tenancy import connection, setup
@@ -44,7 +44,7 @@ class Nights(Passes):
     async def measure(self) -> None:
         """Set the gauges of what the last readings found."""
         async with self.db.all_tenants() as tx:
-            found, unexplained = await store.count_differences(tx), await store.count_unexplained(tx)
+            found, unexplained = await readings.count_differences(tx), await readings.count_unexplained(tx)
         for kind in KINDS:
             DIFFERENCES.labels(kind).set(found.get(kind, 0))
         UNEXPLAINED.set(unexplained)

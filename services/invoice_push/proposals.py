@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from connectwise import Addition
-from delivery.queue import Recorded
 from delivery.reconcile import Difference
+from delivery.records import Recorded
 from invoice_push.additions import changes, difference
 from invoice_push.lines import draft_from_json
 

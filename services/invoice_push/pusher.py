@@ -31,13 +31,13 @@ from delivery import (
     operation_key,
 )
 from httpkit import ApiError, Outcome
-from invoice_push import corrections, reconciling, rights, store
+from invoice_push import corrections, readings, reconciling, rights, store
 from invoice_push.additions import COMPARED, EFFECT, difference, lane_of, later
 from invoice_push.corrections import Correction
 from invoice_push.domain.values import Draft, Expected, Reason
 from invoice_push.lines import Line, draft_from_json
+from invoice_push.readings import Stray
 from invoice_push.resolver import SIGNAL
-from invoice_push.store import Stray
 from messaging import Fact, outbox
 from storage import Database, Transaction
 from tenancy import LATELY, Sites, closed, connection, program
@@ -199,7 +199,7 @@ class Additions:
     ) -> dict[str, Stray]:
         """What a database that was restored has written to other agreements, if it is still there."""
         async with self.db.transaction([lane.tenant_id]) as tx:
-            known = await store.strays(tx, lane.tenant_id, markers, agreement_id)
+            known = await readings.strays(tx, lane.tenant_id, markers, agreement_id)
         return {one.marker: one for one in known if await _is_there(site, one)}
 
     async def _read_back(self, job: Operation) -> None:

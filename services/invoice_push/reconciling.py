@@ -8,13 +8,13 @@ from connectwise import Addition, ConnectWise
 from contracts import topics
 from contracts.events import AgreementChanged, RunStep, SyncStep
 from contracts.values import NO_RUN, RunId, SiteId, TenantId
-from delivery import OperationKey, State, enqueue_job, job_once, queue
+from delivery import OperationKey, State, enqueue_job, job_once, records
 from httpkit import ApiError, Outcome
-from invoice_push import store
+from invoice_push import readings, store
 from invoice_push.additions import COMPARED, EFFECT, agreement_of_lane, lane_of
 from invoice_push.comparing import Held, compared, strays, unaccounted
 from invoice_push.proving import whole_proof
-from invoice_push.store import Reconciled, Reconciliation
+from invoice_push.readings import Reconciled, Reconciliation
 from messaging import Fact, copies, outbox
 from storage import Database, Transaction
 from tenancy import connection
@@ -51,10 +51,10 @@ async def read_run(db: Database, site: ConnectWise, tenant_id: TenantId, run_id:
     held = await _read(db, site, tenant_id, agreements, {int(key): fact for key, fact in facts.items()})
     async with db.transaction([tenant_id]) as tx:
         found = await _keep(tx, tenant_id, run_id, held, key)
-        await store.forget_reconciliations(tx, tenant_id, run_id, key)
+        await readings.forget_reconciliations(tx, tenant_id, run_id, key)
         bridges = [one.told() async for one in whole_proof(tx, tenant_id, run_id)]
         ended = Reconciled.of(found, bridges, began, await store.now(tx))
-        await store.keep_reconciled(tx, tenant_id, run_id, ended)
+        await readings.keep_reconciled(tx, tenant_id, run_id, ended)
         await outbox.add(tx, topics.SYNC_STEPS, [Fact(tenant_id, run_id, _step(run_id, found, ended), run_id)])
 
 
@@ -68,13 +68,13 @@ async def read_all(
     while nothing could be read are done with the first of them.
     """
     async with db.transaction([tenant_id]) as tx:
-        last, job = await store.reconciled(tx, tenant_id, NO_RUN), await queue.timeline(tx, tenant_id, key)
+        last, job = await readings.reconciled(tx, tenant_id, NO_RUN), await records.timeline(tx, tenant_id, key)
         if last is not None and job is not None and last.began_at > job[0].created_at and not everywhere:
             return
-        lanes = await queue.lanes(tx, EFFECT, tenant_id)
-        strays = await store.agreements_with_strays(tx, tenant_id)
+        lanes = await records.lanes(tx, EFFECT, tenant_id)
+        strays = await readings.agreements_with_strays(tx, tenant_id)
         facts = {fact.agreement_id: fact for fact in await copies.of_tenant(tx, topics.AGREEMENTS, tenant_id)}
-        read = set(await store.agreements_read_by(tx, tenant_id, key))
+        read = set(await readings.agreements_read_by(tx, tenant_id, key))
     wanted = {agreement_of_lane(lane) for lane in lanes}.union(strays)
     there = {
         one.agreement_id: one.company_id for one in facts.values() if not one.removed or one.agreement_id in wanted
@@ -88,12 +88,12 @@ async def read_all(
             async with db.transaction([tenant_id]) as tx:
                 await _keep(tx, tenant_id, NO_RUN, held, key)
     async with db.transaction([tenant_id]) as tx:
-        await store.forget_reconciliations(tx, tenant_id, NO_RUN, key)
-        added = await store.sum_reconciliations(tx, tenant_id)
+        await readings.forget_reconciliations(tx, tenant_id, NO_RUN, key)
+        added = await readings.sum_reconciliations(tx, tenant_id)
         # Of all that was ever billed, what does not add up is kept; it would be a defect.
         off = [one.told() async for one in whole_proof(tx, tenant_id, NO_RUN) if one.unexplained]
         ended = Reconciled(added.agreements, added.differences, len(off), off, added.began_at, await store.now(tx))
-        await store.keep_reconciled(tx, tenant_id, NO_RUN, ended)
+        await readings.keep_reconciled(tx, tenant_id, NO_RUN, ended)
 
 
 async def _agreements(site: ConnectWise) -> dict[int, int]:
@@ -115,10 +115,10 @@ async def _keep(
     tx: Transaction, tenant_id: TenantId, run_id: RunId, held: Sequence[Held], key: OperationKey
 ) -> list[Reconciliation]:
     """Compare and keep, with what bears a marker of ours that this database does not know."""
-    elsewhere = await queue.lanes_of_markers(tx, EFFECT, tenant_id, unaccounted(held))
+    elsewhere = await records.lanes_of_markers(tx, EFFECT, tenant_id, unaccounted(held))
     found = compared(held, elsewhere)
-    await store.keep_reconciliations(tx, tenant_id, run_id, found, key)
-    await store.keep_strays(tx, tenant_id, [one.agreement_id for one in held], strays(held, found))
+    await readings.keep_reconciliations(tx, tenant_id, run_id, found, key)
+    await readings.keep_strays(tx, tenant_id, [one.agreement_id for one in held], strays(held, found))
     return found
 
 
@@ -135,7 +135,7 @@ async def _read(
     for agreement_id in agreements:
         additions = await _additions(site, agreement_id)
         async with db.transaction([tenant_id]) as tx:
-            operations = await queue.live_of_lane(tx, EFFECT, tenant_id, lane_of(agreement_id))
+            operations = await records.live_of_lane(tx, EFFECT, tenant_id, lane_of(agreement_id))
         # What was written meanwhile may be missing in what was read, and is no difference.
         settled = [one if one.updated_at < began else replace(one, state=State.IN_FLIGHT) for one in operations]
         held.append(Held(agreement_id, facts.get(agreement_id), settled, additions))

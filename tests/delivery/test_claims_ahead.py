@@ -7,7 +7,7 @@ import pytest
 
 from delivery import Operation, Scope, Sent, pause, resume
 from delivery.points import Point
-from delivery.queue import timeline
+from delivery.records import timeline
 from tests.delivery import struck
 from tests.delivery.additions import Additions, creation, patch
 from tests.delivery.house import FAST, House, happens, until

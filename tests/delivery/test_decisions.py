@@ -7,7 +7,8 @@ import pytest
 from contracts.values import TenantId
 from delivery import Adopted, NotThere, Scope, Settled, State, pause, turn
 from delivery.operations import Operation, OperationKey, marker
-from delivery.queue import PERSON, DecidedError, TakenError, conflict, decide, decisions, timeline
+from delivery.queue import PERSON, DecidedError, TakenError, conflict, decide
+from delivery.records import decisions, timeline
 from delivery.transitions import Decision
 from storage import Transaction
 from tests.delivery.additions import Additions, content, creation

@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import replace
 
 from delivery import Operation, Sent
-from delivery.queue import live_of_lane
 from delivery.reconcile import Remote, compare
+from delivery.records import live_of_lane
 from tests.delivery.additions import EFFECT, Additions, creation
 from tests.delivery.house import FAST, House, happens
 from tests.delivery.peer import Peer

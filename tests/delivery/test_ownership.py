@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from contracts.values import SiteId
-from delivery.queue import timeline
+from delivery.records import timeline
 from tests.delivery.additions import Additions, creation
 from tests.delivery.house import FAST, House, happens, until
 from tests.delivery.peer import Fault, Peer, listening

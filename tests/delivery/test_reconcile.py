@@ -6,8 +6,8 @@ import pytest
 
 from contracts.values import NO_RUN, TenantId
 from delivery.operations import Kind, Marker, OperationKey, State
-from delivery.queue import Recorded
 from delivery.reconcile import Difference, Remote, compare
+from delivery.records import Recorded
 
 LANE = "agreement-1"
 MARK = "OURS-1"

@@ -4,7 +4,7 @@ import asyncio
 
 from contracts.values import RunId, SiteId, TenantId
 from delivery import State, job_once
-from delivery.queue import progress
+from delivery.records import progress
 from storage import Transaction
 from tests.delivery.additions import EFFECT, Additions, creation
 from tests.delivery.house import FAST, House, happens, until

@@ -2,7 +2,7 @@
 
 from contracts.values import RunId
 from delivery import Scope, State, pause, resume
-from delivery.queue import progress, questions
+from delivery.records import progress, questions
 from tests.delivery.additions import Additions, creation
 from tests.delivery.house import House, happens
 from tests.delivery.peer import Fault, Peer

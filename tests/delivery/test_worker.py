@@ -9,7 +9,7 @@ import pytest
 from contracts.values import SiteId, TenantId
 from delivery import Operation, Scope, Sent, enqueue_job, pause, pauses, resume, supersede
 from delivery.operations import OperationKey
-from delivery.queue import timeline
+from delivery.records import timeline
 from httpkit import ApiError, Outcome
 from storage import Transaction
 from tests.delivery.additions import EFFECT, Additions, content, creation, patch

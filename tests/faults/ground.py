@@ -39,7 +39,7 @@ from delivery import Delivery, Pace
 from delivery.measuring import measure
 from delivery.worker import SessionBegun
 from devstack import provision
-from invoice_push import reconciling, store
+from invoice_push import readings, reconciling
 from invoice_push.app import build
 from invoice_push.pusher import Additions
 from invoice_push.settings import Settings
@@ -326,7 +326,7 @@ class Case:
         found: list[dict[str, Any]] = []
         for tenant in self.tenants:
             async with self.db.transaction([tenant.desk.tenant]) as tx:
-                for agreement in await store.reconciliations(tx, "", 0, 1000):
+                for agreement in await readings.reconciliations(tx, "", 0, 1000):
                     found += agreement.differences
         return found
 

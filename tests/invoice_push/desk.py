@@ -25,7 +25,7 @@ from contracts.topics import Topic
 from contracts.values import NO_RUN, Motion, RunId, TenantId
 from delivery import Delivery, Pace, Scope, pause, pauses, resume
 from devstack import provision
-from invoice_push import corrections, reconciling, store
+from invoice_push import corrections, readings, reconciling, store
 from invoice_push.corrections import Correction
 from invoice_push.domain.proof import Bridge
 from invoice_push.handlers import HANDLERS
@@ -202,20 +202,20 @@ class Desk:
         async with self.db.transaction([self.tenant]) as tx:
             await resume(tx, self.tenant)
 
-    async def read_back(self, run: RunId = facts.RUN) -> list[store.Reconciliation]:
+    async def read_back(self, run: RunId = facts.RUN) -> list[readings.Reconciliation]:
         """ConnectWise is read back and compared."""
         await self.command(CommandKind.RECONCILE, run)
         await self.delivered()
         async with self.db.transaction([self.tenant]) as tx:
-            return await store.reconciliations(tx, run, 0, 1000)
+            return await readings.reconciliations(tx, run, 0, 1000)
 
-    async def read_all(self) -> list[store.Reconciliation]:
+    async def read_all(self) -> list[readings.Reconciliation]:
         """All that was ever written is read back and compared."""
         async with self.db.transaction([self.tenant]) as tx:
             assert await reconciling.ask(tx, self.tenant)
         await self.delivered()
         async with self.db.transaction([self.tenant]) as tx:
-            return await store.reconciliations(tx, "", 0, 1000)
+            return await readings.reconciliations(tx, "", 0, 1000)
 
     async def is_settled(self) -> bool:
         """Nothing is on its way."""

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from contracts import topics
 from contracts.values import NO_RUN, Motion, RunId, SiteId
 from delivery import OperationKey, marker
-from invoice_push import proving, reconciling, store
+from invoice_push import proving, readings, reconciling
 from invoice_push.comparing import is_marker
 from invoice_push.nights import DIFFERENCES, KINDS, UNEXPLAINED, Nights, night_of
 from invoice_push.pusher import Additions
-from invoice_push.store import Reconciliation
+from invoice_push.readings import Reconciliation
 from tests.factories import facts
 from tests.factories.grounds import until
 from tests.factories.site import CHILD, MAILBOX, MONTHLY, PREMIUM, SECOND
@@ -183,7 +183,7 @@ async def test_the_proof_is_kept_with_the_reading_that_it_stands_beside(desk: De
     await written(desk)
     await desk.read_back()
     async with desk.db.transaction([desk.tenant]) as tx:
-        kept = await store.reconciled(tx, desk.tenant, facts.RUN)
+        kept = await readings.reconciled(tx, desk.tenant, facts.RUN)
     assert kept is not None
     assert (kept.agreements, kept.differences, kept.unexplained) == (1, 0, 0)
     assert [(one["unexplained"], [row["part"] for row in one["rows"]]) for one in kept.proof] == [
@@ -221,7 +221,7 @@ async def test_everything_that_was_ever_written_is_read_with_the_companys_other_
     assert (found.agreement_id, found.additions, kinds(found)) == (MONTHLY, 1, ["copied"])
     assert found.differences[0]["remote_id"] == copied
     async with desk.db.transaction([desk.tenant]) as tx:
-        kept = await store.reconciled(tx, desk.tenant, "")
+        kept = await readings.reconciled(tx, desk.tenant, "")
     assert kept is not None
     assert (kept.agreements, kept.differences) == (1, 1)
 
@@ -236,7 +236,7 @@ async def test_reading_everything_goes_on_where_it_was_killed(desk: Desk) -> Non
 
     async def read() -> dict[int, datetime]:
         async with desk.db.transaction([desk.tenant]) as tx:
-            return {one.agreement_id: one.read_at for one in await store.reconciliations(tx, "", 0, 9)}
+            return {one.agreement_id: one.read_at for one in await readings.reconciliations(tx, "", 0, 9)}
 
     async def some_is_read() -> bool:
         return bool(await read())
@@ -278,7 +278,7 @@ async def test_what_is_written_while_it_is_read_is_not_missing(desk: Desk) -> No
     site: Any = Slow()
     await reconciling.read_run(desk.db, site, desk.tenant, facts.RUN, OperationKey("job"))
     async with desk.db.transaction([desk.tenant]) as tx:
-        [found] = await store.reconciliations(tx, facts.RUN, 0, 9)
+        [found] = await readings.reconciliations(tx, facts.RUN, 0, 9)
     assert (found.differences, found.expected) == ([], 0)
 
 

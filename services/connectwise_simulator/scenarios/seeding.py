@@ -16,7 +16,7 @@ from connectwise_simulator.records.rules import GENERIC, RULES, flags
 from connectwise_simulator.records.values import Reading
 from connectwise_simulator.registry import RESOURCES, TABLES
 from connectwise_simulator.scenarios import dates as scenario_dates
-from connectwise_simulator.scenarios import scenario
+from connectwise_simulator.scenarios import rights, scenario
 from connectwise_simulator.scenarios.document import Location
 from connectwise_simulator.scenarios.generating import Generated
 from connectwise_simulator.scenarios.scenario import Problem
@@ -105,7 +105,7 @@ class _Seeding:
             role = roles.Role(name)
             if spec.based_on is not None and self._need(spec.based_on, known, (*at, "based_on"), "role"):
                 role = replace(known[spec.based_on], name=name)
-            known[name] = self._changed(role, spec, at)
+            known[name] = rights.changed(role, spec, at, self._need)
         for number, role in enumerate(known.values()):
             self._put("securityRoles", {"id": number + 1, **members.role_row(self._site, role)}, (*self._at, "roles"))
         for number, key in enumerate(self._spec.keys):
@@ -125,34 +125,6 @@ class _Seeding:
         row = members.find_role(self._site, role.name)
         row = row or self._put("securityRoles", members.role_row(self._site, role), at)
         return None if row is None else self._put("members", members.member_row(self._site, key.public, row), at)
-
-    def _changed(self, role: roles.Role, spec: scenario.RoleSpec, at: Location) -> roles.Role:
-        cells = dict(role.cells)
-        for function, levels in spec.levels.items():
-            self._need(function, roles.FUNCTION_NAMES, (*at, "levels", function), "module function")
-            if isinstance(levels, str):
-                for letter in levels:
-                    self._need(letter, "AEDI", (*at, "levels", function), "action")
-                levels = {action: "All" for action in roles.ACTIONS if action[0].upper() in levels}  # noqa: PLW2901
-            for action in levels:
-                self._need(action, roles.ACTIONS, (*at, "levels", function, action), "action")
-            cells |= {(function, action): levels.get(action, "None") for action in roles.ACTIONS}
-        role = replace(role, cells=cells)
-        for number, entry in enumerate(spec.without):
-            function, _, action = entry.partition(".")
-            self._need(function, roles.FUNCTION_NAMES, (*at, "without", number), "module function")
-            if action:
-                self._need(action, roles.ACTIONS, (*at, "without", number), "action")
-            role = role.without(function, *([action] if action else []))
-        if spec.setup_tables is not None:
-            tables = None if spec.setup_tables == "all" else frozenset(spec.setup_tables)
-            for table in sorted(tables or ()):
-                self._need(table, roles.SETUP_TABLES, (*at, "setup_tables"), "setup table")
-            role = replace(role, setup_tables=tables)
-        if spec.agreement_types is not None:
-            types = None if spec.agreement_types == "all" else frozenset(spec.agreement_types)
-            role = replace(role, agreement_types=types)
-        return role
 
     def _setup(self, tables: Iterable[str]) -> None:
         for table in tables:
