@@ -26,7 +26,7 @@ from tests.bench import (
 )
 from tests.bench.ground import Figure, engines, machine
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)  # a file is no narrow terminal
 # `make bench ARGS=--million`: takeover of a million open operations, which takes minutes to make.
 MOST = "--million" in sys.argv[1:]
 
