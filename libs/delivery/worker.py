@@ -25,7 +25,8 @@ log = structlog.get_logger()
 
 SHORTEST_BACKOFF = 0.2
 LONGEST_BACKOFF = 10.0
-# Looking for work may cost this part of the time at most, however many lanes there are.
+# Looking for work may cost this part of the time at most, however many lanes there are. What it costs is the quicker of
+# the last two: one that was held up, by a database that was away, says nothing of the next.
 LOOKING = 0.1
 
 SessionBegun = Callable[[Transaction], Awaitable[object]]
@@ -151,7 +152,7 @@ class _Owner:
                 gauge.set(0)
 
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
-        looks_at, soonest = 0.0, 0.0
+        looks_at, soonest, took = 0.0, 0.0, 0.0
         while not self._stop.is_set():
             if self._session.closed:
                 raise LostSiteError("the owner session is gone")
@@ -159,9 +160,9 @@ class _Owner:
             if now >= looks_at or (self._bell.rung and now >= soonest):
                 self._bell.rung = False
                 await self._look()
-                took, now = boot_seconds() - now, boot_seconds()
-                looks_at = now + max(self._pace.tick, took / LOOKING)
-                soonest = now + took / LOOKING
+                before, took, now = took, boot_seconds() - now, boot_seconds()
+                soonest = now + min(before, took) / LOOKING
+                looks_at = max(soonest, now + self._pace.tick)
             self._start_turns(tasks)
             until = soonest if self._bell.rung else looks_at
             due_in = self._lanes.due_in(now)

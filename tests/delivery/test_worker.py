@@ -3,11 +3,13 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
+import asyncpg
 import pytest
 
 from contracts.values import SiteId, TenantId
-from delivery import Operation, Scope, Sent, enqueue_job, pause, pauses, resume, supersede
+from delivery import Operation, Scope, Sent, enqueue_job, pause, pauses, resume, supersede, worker
 from delivery.operations import OperationKey
 from delivery.records import timeline
 from httpkit import ApiError, Outcome
@@ -45,6 +47,26 @@ async def test_work_queued_later_is_seen_at_once_in_process_and_soon_from_others
         for n in range(3):
             await house.queue([creation(house.tenant, house.site, n)])
             await house.holds(confirmed=n + 1)
+
+
+async def test_a_look_that_was_held_up_once_does_not_put_off_the_next(
+    house: House, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LOOKING", 0.01)  # looks of a few ms are half a second apart then, a slow one's 25 s
+    waiting = "select exists (select from pg_locks where relation = 'installation'::regclass and not granted)"
+    async with house.worker(Additions(peer)):
+        await house.queue([creation(house.tenant, house.site, 1)])
+        await house.holds(confirmed=1)
+        owner = await asyncpg.connect(house.urls.owner)
+        try:
+            async with owner.transaction():
+                await owner.execute("lock installation")
+                await until(partial(owner.fetchval, waiting))
+                await owner.execute("select pg_sleep(0.25)")
+        finally:
+            await owner.close()
+        await house.queue([creation(house.tenant, house.site, 2)])
+        await house.holds(confirmed=2)
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_AFTER, Fault.LATE])

@@ -16,6 +16,7 @@ from tests.faults.scene import Scene
 from tests.faults.sender import Sender
 from tests.faults.servers import Backup, own_server
 
+AT_ONCE = 4  # several have a server of their own
 LINES = 8
 SENDS = {"method": "POST", "path": "additions"}
 # As long as there is time to do something to a sender that waits for it.
