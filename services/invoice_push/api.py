@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 
+from connectwise import AddressRefused
 from contracts import topics
 from contracts.values import RunId
 from delivery import OperationKey, Scope, State, pause, pauses, resume
@@ -21,7 +22,7 @@ from invoice_push.resolver import SIGNAL
 from messaging import copies
 from servicekit import Caller, Page, Paging, Problem, Tx, allow
 from storage import Transaction
-from tenancy import NotConnectedError
+from tenancy import NotConnectedError, UnsealError
 
 router = APIRouter()
 
@@ -185,7 +186,7 @@ async def decide_conflict(
         raise Problem(409, "not_in_conflict", str(error)) from error
     except (TakenError, deciding.UnmarkedError) as error:
         raise Problem(409, "not_adoptable", str(error)) from error
-    except NotConnectedError as error:
+    except (AddressRefused, NotConnectedError, UnsealError) as error:
         raise Problem(409, "not_connected", str(error)) from error
     except ApiError as error:
         if error.outcome is Outcome.NOT_FOUND:

@@ -21,7 +21,8 @@ async def adopt(additions: Additions, tenant_id: TenantId, key: OperationKey, ad
     """The addition, which is read first, counts as written; how it differs is kept and told by each reading back.
 
     Raises:
-        ApiError, NotConnectedError: it could not be read; `NOT_FOUND` where the line's agreement has none of this id.
+        ApiError: it could not be read; `NOT_FOUND` where the line's agreement has none of this id.
+        AddressRefused, NotConnectedError, UnsealError: there is no connection, or it cannot be used.
         UnmarkedError, DecidedError, TakenError: it may not be, or nothing is to be decided any more.
     """
     async with additions.db.transaction([tenant_id]) as tx:

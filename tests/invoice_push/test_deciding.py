@@ -17,6 +17,7 @@ from invoice_push.app import build
 from invoice_push.pusher import Additions
 from invoice_push.settings import Settings
 from servicekit import Service
+from tenancy import PRIVATE_KEY
 from tests.factories import facts
 from tests.factories.callers import caller, environment
 from tests.factories.grounds import SOON
@@ -173,4 +174,15 @@ async def test_only_a_conflict_is_decided_and_only_by_who_may(
         assert (await decide(reader, "try_again"))[0] == 403
     async with caller(service, TenantId("another"), "runs.approve") as stranger:
         assert (await decide(stranger, "try_again"))[0] == 409
+    assert (await desk.stands())[:2] == ("failed", "conflict")
+
+
+async def test_a_connection_that_cannot_be_used_is_said_and_decides_nothing(
+    client: httpx.AsyncClient, desk: Desk
+) -> None:
+    there = await in_conflict(desk)
+    await desk.connected(private_key=facts.KEYRING.seal(TenantId("another"), PRIVATE_KEY, "private"))
+    status, said = await decide(client, "adopt", there)
+    assert (status, said["code"]) == (409, "not_connected")
+    assert "was not sealed for this tenant" in said["detail"]
     assert (await desk.stands())[:2] == ("failed", "conflict")
