@@ -125,7 +125,9 @@ def _differences(
     ]
 
     def drift(operation: Recorded, record: Remote) -> str:
-        said = difference(draft_from_json(operation.body), by_id[record.remote_id])
+        addition = by_id[record.remote_id]
+        said = difference(draft_from_json(operation.body), addition)
+        said = f"{said}{_changed_by(addition)}" if said else ""
         here = [one for one in by_marker[record.marker] if one.lane == held.lane]
         if record.remote_id == operation.remote_id or len(here) > 1:  # of several, that is said already
             return said
@@ -149,6 +151,13 @@ def _differences(
         agreement_id = copied_to.get(one.remote_id or 0, held.agreement_id)
         told.append(_told(one, agreement_id, operation, here))
     return told
+
+
+def _changed_by(addition: Addition) -> str:
+    """Who has changed it last, and when (UTC), where that is not who has entered it."""
+    info = addition.info or {}
+    by, at = info.get("updatedBy"), info.get("lastUpdated")
+    return f"; last changed by {by} at {at}" if by and by != info.get("enteredBy") else ""
 
 
 def _of_another(one: Difference, by_id: Mapping[int, Addition], elsewhere: Mapping[str, str]) -> Difference:

@@ -145,7 +145,7 @@ async def _read(
 async def _additions(site: ConnectWise, agreement_id: int) -> list[Addition] | None:
     """Those of an agreement; None where there is no such agreement any more."""
     try:
-        found = await site.additions(agreement_id).list(fields=COMPARED)
+        found = await site.additions(agreement_id).list(fields=(*COMPARED, "_info"))  # who has changed it
         if not found:  # of an agreement that is gone, the list may be empty as well
             await site.agreements.get(agreement_id)
     except ApiError as error:

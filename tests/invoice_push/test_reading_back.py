@@ -112,8 +112,10 @@ async def test_an_addition_that_somebody_edited_has_drifted(desk: Desk, member: 
     [addition] = await written(desk, 1)
     await desk.site.edit("additions", addition["id"], **{member: value})
     [found] = await desk.read_back()
+    [edited] = [one for one in desk.site.additions() if one["id"] == addition["id"]]
+    who = f"last changed by office at {edited['_info']['lastUpdated']}"
     assert [(one["kind"], one["remote_id"], one["detail"]) for one in found.differences] == [
-        ("drifted", addition["id"], says)
+        ("drifted", addition["id"], f"{says}; {who}")
     ]
     patched = [[change["member"] for change in one["changes"]] for one in found.differences[0]["operations"]]
     assert patched == ([] if member == "product" else [[member]])
