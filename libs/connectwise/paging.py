@@ -14,6 +14,7 @@ from connectwise.errors import ScanBroken
 from httpkit import Answer
 
 LARGEST_PAGE = 1000
+_PAGE_NUMBER = re.compile("[0-9]{1,19}")  # an id, with room
 _LINK = re.compile(r"<([^>]*)>([^<]*)")  # a target, and its attributes up to the next target
 
 Params = Mapping[str, str | int]
@@ -97,6 +98,13 @@ def _next(link: str, name: str) -> int | None:
     for target, attributes in _LINK.findall(link):
         relations = [value.strip(" ,").removeprefix("rel=").strip("\"'").lower() for value in attributes.split(";")]
         if "next" in relations:
-            values = [value for key, value in parse_qsl(urlsplit(target).query) if key.lower() == name]
-            return int(values[0]) if values and values[0].isascii() and values[0].isdigit() else 0
+            return _number_in(target, name)
     return None
+
+
+def _number_in(target: str, name: str) -> int:
+    try:
+        values = [value for key, value in parse_qsl(urlsplit(target).query) if key.lower() == name]
+    except ValueError:  # a host in half a bracket
+        return 0
+    return int(values[0]) if values and _PAGE_NUMBER.fullmatch(values[0]) else 0

@@ -1,5 +1,6 @@
 """What a peer answered, read completely."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -12,6 +13,7 @@ from httpkit.exact_json import UnreadableJson
 
 __all__ = ["Answer", "UnreadableJson"]
 
+_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LONGEST_WAIT = 3600.0  # a peer that says more is asked again all the same: nobody means years
 
 
@@ -50,3 +52,8 @@ class Answer:
             return min(max((until - now).total_seconds(), 0.0), _LONGEST_WAIT)
         except (ValueError, TypeError, OverflowError):  # no dates, or one without a zone
             return None
+
+
+def shown(text: str) -> str:
+    """A peer's text on one line, without what a terminal obeys or a database refuses: controls, half characters."""
+    return " ".join(_UNSHOWABLE.sub(" ", text).split())

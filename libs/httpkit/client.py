@@ -16,7 +16,7 @@ from httpkit.addresses import AddressPolicy
 from httpkit.answer import Answer
 from httpkit.breaker import Breaker
 from httpkit.clock import Clock, LoopClock, sleep
-from httpkit.connections import Call, Connections
+from httpkit.connections import Call, Connections, Departure, NeverLeft
 from httpkit.error_bodies import error_of
 from httpkit.errors import ApiError, NotAdmitted
 from httpkit.limiter import Limiter
@@ -64,6 +64,7 @@ class HttpClient:
         self._clock = clock or LoopClock()
         self._breaker = breaker or Breaker(api=api, clock=self._clock)
         self._random = random or Random()  # noqa: S311 - jitter
+        self._is_closed = False
         self._connections = Connections(
             headers=headers or {},
             addresses=addresses or AddressPolicy(),
@@ -130,6 +131,7 @@ class HttpClient:
                 wait = self._retry.wait(attempt, error, self._random)
                 if (
                     attempt == allowed
+                    or self._is_closed
                     or not can_be_repeated(error)
                     or self._clock.now() - began + wait > self._retry.seconds
                     or not self._budget.spend()
@@ -141,7 +143,8 @@ class HttpClient:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections; calls under way end, and none is made any more."""
+        self._is_closed = True
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
@@ -172,6 +175,7 @@ class HttpClient:
         try:
             self._breaker.enter()
             async with self._limiter.admitted(within):
+                self._refuse_if_closed()
                 sent_at = self._clock.now()
                 result = await self._exchange(call, max(self.deadline - (sent_at - began), 0.001))
         except NotAdmitted as error:
@@ -184,13 +188,22 @@ class HttpClient:
             raise
         return self._judged(call, result, sent_at)
 
+    def _refuse_if_closed(self) -> None:
+        if self._is_closed:
+            raise NotAdmitted("client_closed", "The client has been closed; nothing was sent.")
+
     async def _exchange(self, call: Call, seconds: float) -> Answer | Exception:
         """Send and read; whatever goes wrong is returned, so that cancellation alone is raised."""
+        departure = Departure()
         try:
             async with asyncio.timeout(seconds):
-                return await self._connections.answer_to(call)
+                return await self._connections.answer_to(call, departure)
         except Exception as error:  # noqa: BLE001 - every failure of a call has an outcome
-            return error
+            if departure.has_begun or classify(error) is Outcome.NOT_SENT:
+                return error
+            never_left = NeverLeft(f"{type(error).__name__} before it was sent")
+            never_left.__cause__ = error
+            return never_left
 
     def _judged(self, call: Call, result: Answer | Exception, sent_at: float) -> Answer:
         """Tell breaker, limiter, metrics and log what came of an attempt; return it if it is good."""

@@ -1,5 +1,6 @@
 """The connections of a client: aiohttp's pool, with everything off that it would do on its own."""
 
+import asyncio
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from httpkit.addresses import AddressPolicy, GuardedResolver, guarded_socket
-from httpkit.answer import Answer
+from httpkit.answer import Answer, shown
 from httpkit.outcome import Outcome
 
 _CONNECT_SECONDS = 10.0
@@ -22,6 +23,7 @@ _CONNECT_SECONDS = 10.0
 # peer is closing would be ambiguous.
 _KEEP_ALIVE_SECONDS = 15.0
 _READS = frozenset({"GET", "HEAD"})
+_departure: "ContextVar[Departure]" = ContextVar("departure")
 _may_leave: ContextVar[Callable[[], bool]] = ContextVar("may_leave", default=lambda: True)
 
 
@@ -37,6 +39,13 @@ def leaving(may: Callable[[], bool]) -> Iterator[None]:
         yield
     finally:
         _may_leave.reset(before)
+
+
+@dataclass(slots=True)
+class Departure:
+    """Whether a request has begun to leave. Until then nothing was sent, whatever goes wrong."""
+
+    has_begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +86,27 @@ class Connections:
         self._largest_body = largest_body
         self._request_id_header = request_id_header.lower()
 
-    async def answer_to(self, call: Call) -> Answer:
-        """Send a call and read its answer to the end.
+    async def answer_to(self, call: Call, departure: Departure) -> Answer:
+        """Send a call and read its answer to the end; `departure` is told when it begins to leave.
 
         Raises:
-            aiohttp.ClientConnectorError: no connection was made; nothing was sent.
             BodyTooLarge: the answer does not end where it should.
-            Exception: of aiohttp or of the operating system; what became of the call is unknown.
+            BrokenHead: the answer does not begin as HTTP does.
+            Exception: of aiohttp or of the operating system; what became of the call is unknown if it began to leave.
         """
+        _departure.set(departure)
+        try:
+            return await self._exchanged(call)
+        except aiohttp.ClientResponseError as error:
+            # aiohttp's holds the headers of the request, hence the key, and the peer's own bytes.
+            raise BrokenHead(type(error.__cause__).__name__) from None
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if not self._session.closed or (task is not None and task.cancelling()):
+                raise
+            raise Closed("The client was closed.") from error  # aiohttp cancels whoever waits for a connection
+
+    async def _exchanged(self, call: Call) -> Answer:
         async with self._session.request(
             call.method, call.url, data=call.body, headers=call.headers, allow_redirects=False
         ) as response:
@@ -94,11 +116,12 @@ class Connections:
                 if len(content) > self._largest_body:
                     raise BodyTooLarge(f"more than {self._largest_body} bytes")
             headers = _joined(response.headers)
+            request_id = headers.get(self._request_id_header)
             return Answer(
                 status=response.status,
                 headers=headers,
                 content=bytes(content),
-                request_id=headers.get(self._request_id_header),
+                request_id=request_id and shown(request_id),
                 expects_json=call.expects_json and call.method != "HEAD",
             )
 
@@ -133,6 +156,20 @@ class BodyTooLarge(Exception):  # noqa: N818 - named by the fact
     """The peer sends more than we are ready to keep in memory."""
 
 
+class BrokenHead(Exception):  # noqa: N818 - named by the fact
+    """What came is no answer of HTTP."""
+
+
+class Closed(Exception):  # noqa: N818 - named by the fact
+    """The client was closed while the call waited for its connection."""
+
+
+class NeverLeft(Exception):  # noqa: N818 - named by the fact
+    """No connection was there for it in time; nothing was sent. Its cause says why."""
+
+    outcome = Outcome.NOT_SENT
+
+
 class TooLate(Exception):  # noqa: N818 - named by the fact
     """It has its connection, and may no longer leave; nothing was sent."""
 
@@ -150,6 +187,7 @@ class _QuietRequest(aiohttp.ClientRequest):
             raise aiohttp.ServerDisconnectedError("The connection holds bytes that answer no call.")
         if self._is_too_late():
             raise TooLate
+        _departure.get().has_begun = True
         return await super().send(conn)
 
     async def write_bytes(

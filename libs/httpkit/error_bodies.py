@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from httpkit.answer import Answer, UnreadableJson
+from httpkit.answer import Answer, UnreadableJson, shown
 from httpkit.errors import ApiError, FieldError
 from httpkit.outcome import Outcome
 
@@ -69,4 +69,4 @@ def _field_errors(errors: Any) -> list[FieldError]:
 
 def _text(value: Any) -> str:
     """A peer's text, on one line and of bounded length, as it goes to people and logs."""
-    return " ".join(value.split())[:_LONGEST_TEXT] if isinstance(value, str) else ""
+    return shown(value)[:_LONGEST_TEXT] if isinstance(value, str) else ""

@@ -6,10 +6,13 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 _LARGEST_EXPONENT = 40  # money has 20 digits; 1E+999999 written out would be a megabyte of zeros
+# What a peer may send: a double ends at 1E+308. Made an integer, as an id is one, 1E+9999999 takes ten seconds.
+_LARGEST_EXPONENT_READ = 400
+_MOST_DIGITS_READ = 1000
 
 
 class UnreadableJson(ValueError):  # noqa: N818 - named by the fact, as all our exceptions
-    """The text is not JSON, or holds a number that JSON does not know (NaN, Infinity)."""
+    """The text is not JSON, or holds a number that JSON does not know (NaN, Infinity) or no computer can write out."""
 
 
 def loads(content: bytes | str) -> Any:
@@ -19,7 +22,7 @@ def loads(content: bytes | str) -> Any:
         UnreadableJson: the text is not JSON.
     """
     try:
-        return json.loads(content, parse_float=Decimal, parse_constant=_refuse_constant)
+        return json.loads(content, parse_float=_sensible, parse_constant=_refuse_constant)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise UnreadableJson(f"not JSON ({len(content)} bytes)") from error
 
@@ -65,6 +68,13 @@ def _number(value: Decimal) -> str:
     if not value.is_finite() or abs(value.adjusted()) > _LARGEST_EXPONENT:
         raise ValueError("a number in JSON is finite and of a sensible size")
     return format(value, "f")
+
+
+def _sensible(text: str) -> Decimal:
+    value = Decimal(text)
+    if len(text) > _MOST_DIGITS_READ or abs(value.adjusted()) > _LARGEST_EXPONENT_READ:
+        raise ValueError("no number of a sensible size")
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

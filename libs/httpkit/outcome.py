@@ -47,6 +47,7 @@ def classify(result: BaseException | Answer) -> Outcome:
     # A reset after the peer has applied a POST surfaces as httpx.ConnectTimeout as well (measured), so that the
     # names of httpx say nothing: only aiohttp's connector error proves that no byte of the request was written.
     # Its subclasses cover name resolution, refused connections and TLS handshakes, all of them before the request.
+    # What else ends a call before it leaves is noticed where it would leave, and declared (`connections.NeverLeft`).
     if any(isinstance(error, aiohttp.ClientConnectorError) for error in _causes(result)):
         return Outcome.NOT_SENT
     return Outcome.AMBIGUOUS

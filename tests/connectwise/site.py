@@ -7,7 +7,7 @@ from typing import Any
 
 from connectwise import ConnectWise, Credentials
 from httpkit import AddressPolicy, Answer, Limiter, RetryPolicy
-from httpkit.connections import Call
+from httpkit.connections import Call, Departure
 from tests.httpkit.peer import Asked, Behaviour, Peer, peer, reply
 
 CREDENTIALS = Credentials("training", "public", "private-canary", "client-canary")
@@ -60,10 +60,10 @@ class _Watched:
     def __init__(self, connections: Any) -> None:
         self._connections = connections
 
-    async def answer_to(self, call: Call) -> Answer:
+    async def answer_to(self, call: Call, departure: Departure) -> Answer:
         answer: Answer | None = None
         try:
-            answer = await self._connections.answer_to(call)
+            answer = await self._connections.answer_to(call, departure)
             return answer
         finally:
             for watcher in watchers:

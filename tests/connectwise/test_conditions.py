@@ -156,6 +156,8 @@ def test_condition_is_written_in_the_grammar(condition: Condition, text: str) ->
         lambda: where.Addition.quantity == Decimal("NaN"),
         lambda: where.Agreement.start_date == datetime(2025, 1, 1, tzinfo=UTC),
         lambda: where.Agreement.last_updated > datetime(2025, 1, 1),  # noqa: DTZ001 - that is what is refused
+        lambda: where.Agreement.last_updated >= date(2025, 1, 1),  # type: ignore[operator]  # that is what is refused
+        lambda: where.Agreement.last_updated < date(2025, 1, 1),  # type: ignore[operator]
         lambda: where.Agreement.name == 5,
         lambda: bool(where.Agreement.id == 1),
     ],
@@ -163,6 +165,12 @@ def test_condition_is_written_in_the_grammar(condition: Condition, text: str) ->
 def test_value_of_another_type_is_refused(build: Any) -> None:
     with pytest.raises(TypeError):
         build()
+
+
+def test_number_that_fills_no_url_is_refused() -> None:
+    """Written out, this one takes a gigabyte."""
+    with pytest.raises(UnsafeText):
+        _ = where.Addition.quantity == Decimal("1E+999999999")
 
 
 def test_empty_list_is_refused() -> None:

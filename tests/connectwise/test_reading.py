@@ -96,6 +96,8 @@ async def test_scan_follows_the_link_past_short_and_empty_pages_with_its_filter(
         reply(200, []),  # no Link header: a peer that does not know this paging
         page([2], following=2),  # goes round in a circle
         reply(200, [], headers={"link": '<https://x/?page=3>; rel="next"'}),
+        reply(200, [], headers={"link": f'<https://x/?pageId={"9" * 5000}>; rel="next"'}),
+        reply(200, [], headers={"link": '<https://[x/?pageId=3>; rel="next"'}),
         reply(200, {}, headers={"link": ""}),
         reply(200, raw=b"<html>", headers={"link": ""}),
         reply(500, {}),
@@ -109,16 +111,17 @@ async def test_scan_that_does_not_reach_its_end_raises(second: Behaviour) -> Non
     assert isinstance(caught.value, ScanBroken) or caught.value.status in {200, 500}
 
 
-async def test_long_list_of_values_is_asked_in_parts_and_merged() -> None:
+@pytest.mark.parametrize("ids", [range(1, 1501), range(1000, 1250)], ids=["many", "a few too many for one URL"])
+async def test_long_list_of_values_is_asked_in_parts_and_merged(ids: range) -> None:
     async def api(asked: Asked, writer: asyncio.StreamWriter) -> None:
         values = asked.query["conditions"].removeprefix("id in (").removesuffix(")").split(",")
         rows = [{"id": int(value)} for value in values] + [{"id": 1_000_000}]
         await reply(200, rows, headers={"link": ""})(asked, writer)
 
     async with connected(api) as (psa, there):
-        found = await psa.agreements.list(where.Agreement.id.in_(range(1, 1501)))
-    assert sorted(each.id for each in found) == [*range(1, 1501), 1_000_000]
-    assert 4 < len(calls(there)) < 20
+        found = await psa.agreements.list(where.Agreement.id.in_(ids))
+    assert sorted(each.id for each in found) == [*ids, 1_000_000]
+    assert 1 < len(calls(there)) < 20
     assert max(len(asked.target) for asked in calls(there)) <= 1745
 
 
@@ -150,6 +153,13 @@ async def test_record_that_cannot_be_read_is_ambiguous_and_named() -> None:
             await psa.agreements.get(5)
     assert (caught.value.outcome, caught.value.code) == (Outcome.AMBIGUOUS, "unreadable_record")
     assert "Agreement 5: startDate" in caught.value.message
+
+
+async def test_record_whose_id_cannot_be_read_is_not_quoted() -> None:
+    async with connected(reply(200, {"id": "x" * 10_000})) as (psa, _):
+        with pytest.raises(ApiError) as caught:
+            await psa.agreements.get(5)
+    assert caught.value.message == "The site's answer is no readable Agreement: id."
 
 
 async def test_empty_text_is_no_value_where_no_text_stands() -> None:

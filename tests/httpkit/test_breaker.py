@@ -1,10 +1,12 @@
+import asyncio
+
 import pytest
 
 from httpkit import ApiError, Breaker, HttpClient, Limiter, NotAdmitted, Outcome, RetryPolicy
 from httpkit.addresses import AddressPolicy
-from tests.httpkit.caller import failure, talking_to
+from tests.httpkit.caller import UNLIMITED, failure, talking_to
 from tests.httpkit.peer import peer, reply
-from tests.httpkit.turned_clock import TurnedClock
+from tests.httpkit.turned_clock import TurnedClock, settle
 
 LOST = Outcome.AMBIGUOUS
 
@@ -66,6 +68,20 @@ async def test_given_up_probe_makes_room_for_the_next() -> None:
     breaker.enter()
     breaker.abandon(TimeoutError())
     breaker.enter()
+
+
+@pytest.mark.parametrize("admit_within", [0.0, 5.0], ids=["not admitted", "cancelled"])
+async def test_probe_that_was_never_sent_makes_room_for_the_next(admit_within: float) -> None:
+    clock = TurnedClock()
+    breaker, limiter = opened(clock), Limiter(UNLIMITED, concurrency=1)
+    await clock.turn(31)
+    async with talking_to(reply(200, {}), breaker=breaker, limiter=limiter) as (_, http):
+        async with limiter.admitted(0):
+            probe = asyncio.create_task(http.request("GET", "/", admit_within=admit_within))
+            await settle()
+            assert probe.cancel() is (admit_within > 0)
+            await asyncio.wait([probe])
+        assert (await http.request("GET", "/")).status == 200
 
 
 async def test_site_that_is_down_is_not_called() -> None:

@@ -53,6 +53,17 @@ def test_number_that_json_does_not_know_is_refused(value: str) -> None:
         dumps(Decimal(value))
 
 
+@pytest.mark.parametrize("number", ["1e999999999", "1e-999999999", "0e999999999", "0." + "1" * 2000])
+def test_number_that_no_computer_could_write_out_is_unreadable(number: str) -> None:
+    """A dozen bytes that take hours to make an integer of, as a record's id is one."""
+    with pytest.raises(UnreadableJson):
+        loads(f'{{"id": {number}}}')
+
+
+def test_number_of_any_size_that_a_double_can_have_is_read() -> None:
+    assert loads("[1.7976931348623157e308, 5e-324]") == [Decimal("1.7976931348623157e308"), Decimal("5e-324")]
+
+
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_value_or_unreadable(content: bytes) -> None:
     with suppress(UnreadableJson):

@@ -65,7 +65,7 @@ async def test_bytes_that_answer_no_call_are_never_taken_for_an_answer(method: s
         there.writers[0].write(FORGED)
         await arrived(http)
         error = await failure(http, method, attempts=1)
-        assert error.outcome is Outcome.AMBIGUOUS
+        assert error.outcome is Outcome.NOT_SENT
         assert (await http.request(method, "/additions/1", attempts=1)).json == {"id": 1}
     assert (len(there.asked), there.connections) == (2, 2)
 

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -172,6 +173,18 @@ async def test_caller_cancelled_as_its_turn_comes_gives_it_back() -> None:
     assert callers.order == [1]
 
 
+async def test_caller_cancelled_as_it_is_refused_has_nothing_to_give_back() -> None:
+    limiter = Limiter(6000, concurrency=1)
+    async with limiter.admitted(NEVER):
+        caller = asyncio.create_task(limiter.admitted(0.001).__aenter__())
+        await settle()
+        asyncio.get_running_loop().call_later(0.002, caller.cancel)
+        time.sleep(0.01)  # noqa: ASYNC251 - both are due in the same round of the loop, in their order
+        await asyncio.wait([caller])
+        with pytest.raises(NotAdmitted):
+            await limiter.admitted(0.0).__aenter__()
+
+
 async def test_caller_that_has_just_given_up_is_not_let_out() -> None:
     clock = TurnedClock()
     limiter = Limiter(60, concurrency=1, clock=clock)
@@ -270,3 +283,19 @@ async def test_absurd_retry_after_is_obeyed_for_minutes_only(absurd: float) -> N
     callers.come(1)
     await clock.turn(301)
     assert len(callers.let_out) == 1
+
+
+@pytest.mark.parametrize("waits", [[30.0, 1.0], [1.0, 30.0], [None] * 3], ids=["longest first", "longest last", "none"])
+async def test_site_is_quiet_as_long_as_the_longest_wait_says(waits: list[float | None]) -> None:
+    """Calls under way together are answered in any order; ten seconds where no answer names a wait."""
+    clock = TurnedClock()
+    limiter = Limiter(600, clock=clock)
+    callers = Callers(limiter, clock)
+    for wait in waits:
+        limiter.throttled(sent_at=clock.now(), retry_after=wait)
+    callers.come(1)
+    longest = max(wait or 10.0 for wait in waits)
+    await clock.turn(longest - 0.1)
+    assert callers.order == []
+    await clock.turn(2.0)
+    assert callers.order == [0]

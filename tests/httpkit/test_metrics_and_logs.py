@@ -91,6 +91,7 @@ async def test_neither_keys_nor_bodies_reach_logs_or_exceptions(
     error = caught.value
     seen = [str(logs), caplog.text, str(error), error.operator_text, repr(error)]
     seen += traceback.format_exception_only(error)
+    seen += [repr(error.__cause__), repr(getattr(error.__cause__, "__dict__", None))]
     for text in seen:
         assert not any(canary in text for canary in (KEY, SENT, TOLD)), text
     assert [(each["event"], each["call"], each["outcome"]) for each in logs] == [

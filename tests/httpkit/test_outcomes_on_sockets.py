@@ -83,10 +83,27 @@ async def test_peer_that_does_not_speak_tls_is_not_sent() -> None:
     assert there.asked == []
 
 
-async def test_handshake_that_does_not_end_is_ambiguous() -> None:
-    """Nothing was sent, in fact; but no exception of the libraries proves it, so nobody may rely on it."""
+async def test_handshake_that_does_not_end_is_not_sent() -> None:
     async with peer(reply()) as there, client(there.url.replace("http:", "https:"), deadline=0.2) as http:
-        assert (await failure(http)).outcome is Outcome.AMBIGUOUS
+        assert (await failure(http)).outcome is Outcome.NOT_SENT
+
+
+async def test_peer_whose_host_does_not_answer_is_not_sent() -> None:
+    """A firewall that drops what comes looks like this."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
+        for taken in (first, second):
+            taken.setblocking(False)
+            taken.connect_ex(full.getsockname())
+        async with client(f"http://127.0.0.1:{full.getsockname()[1]}", deadline=0.2) as http:
+            error = await failure(http)
+    assert (error.outcome, error.code) == (Outcome.NOT_SENT, "connection_failed")
+
+
+async def test_call_that_gets_no_connection_of_the_pool_is_not_sent() -> None:
+    async with talking_to(silence, max_connections=1, deadline=0.3) as (there, http):
+        errors = await asyncio.gather(failure(http), failure(http))
+    assert [error.outcome for error in errors] == [Outcome.AMBIGUOUS, Outcome.NOT_SENT]
+    assert len(there.asked) == 1
 
 
 async def test_reset_in_the_handshake_is_not_sent() -> None:
@@ -260,6 +277,17 @@ async def test_error_carries_what_the_peer_said() -> None:
     assert [(each.code, each.field) for each in error.field_errors] == [("MaxLengthField", "serialNumber")]
     assert "POST /additions" in error.operator_text
     assert "r-1" in error.operator_text
+
+
+async def test_what_the_peer_says_can_be_printed_and_stored() -> None:
+    """A database takes no NUL, a terminal obeys an escape, and half a character cannot be encoded."""
+    told = rb'{"code":"a\u0000b","message":"a\ud800b\u001b[31m","errors":[{"message":"a\u0000b","field":"x"}]}'
+    head = b"HTTP/1.1 400 X\r\nx-request-id: r\xff1\r\ncontent-length: %d\r\n\r\n" % len(told)
+    async with talking_to(written(head + told)) as (_, http):
+        error = await failure(http)
+    assert (error.code, error.message, error.field_errors[0].message) == ("a b", "a b [31m", "a b")
+    assert error.request_id == "r 1"
+    assert str(error).encode().isascii()
 
 
 async def test_throttled_answer_names_its_code_as_error_and_its_wait() -> None:

@@ -8,7 +8,7 @@ import pytest
 from httpkit import ApiError, Limiter, Outcome, RetryPolicy
 from httpkit.retry import RetryBudget
 from tests.httpkit.caller import UNLIMITED, failure, talking_to
-from tests.httpkit.peer import Behaviour, in_turn, reply, reset
+from tests.httpkit.peer import Behaviour, in_turn, reply, reset, silence
 from tests.httpkit.turned_clock import TurnedClock
 
 THROTTLED = reply(429, {"error": "ConnectWiseAPI", "message": "Too many requests."}, headers={"retry-after": "7"})
@@ -83,6 +83,22 @@ async def test_throttled_site_is_quiet_for_all_its_callers() -> None:
         await clock.turn(0.2)
         await other
     assert len(there.asked) == 2
+
+
+async def test_each_attempt_has_the_whole_deadline() -> None:
+    async with talking_to(in_turn(silence, reply(200, {})), deadline=0.3) as (_, http):
+        assert (await http.request("GET", "/additions")).status == 200
+
+
+async def test_call_that_was_not_admitted_is_not_repeated() -> None:
+    """It has waited already."""
+    limiter = Limiter(UNLIMITED, concurrency=1)
+    async with (
+        talking_to(reply(200, {}), limiter=limiter, retry=RetryPolicy(first_wait=60.0)) as (_, http),
+        limiter.admitted(0),
+        asyncio.timeout(5),
+    ):
+        assert (await failure(http, "GET", admit_within=0.0)).code == "call_budget_spent"
 
 
 async def test_no_attempt_begins_after_the_time_of_the_whole_call() -> None:

@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 from connectwise.filters.conditions import Comparison, Condition, Membership, Operator, UnsafeText
 from connectwise.models.values import CONTROLS
 
+_LARGEST_EXPONENT = 40  # as in what is written
+
 V = TypeVar("V", int, int | Decimal, str, date, datetime)
 
 
@@ -111,6 +113,8 @@ class NumberField(Field[int | Decimal]):
         """Digits and a point, never an exponent."""
         if type(value) not in {int, Decimal} or not Decimal(value).is_finite():
             raise TypeError(f"{self.name} is compared with an int or a finite Decimal")
+        if abs(Decimal(value).adjusted()) > _LARGEST_EXPONENT:
+            raise UnsafeText(f"{self.name}: a number of this size fills a URL alone")
         return format(Decimal(value), "f")
 
 
@@ -179,6 +183,8 @@ class TextField(Field[str]):
 
 
 def _whole_second_from(value: datetime) -> datetime:
+    if not isinstance(value, datetime):
+        return value  # `literal` says what is wrong with it
     return value + timedelta(microseconds=-value.microsecond % 1_000_000)
 
 

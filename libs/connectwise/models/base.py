@@ -30,7 +30,8 @@ class Record(BaseModel):
             return cls.model_validate(raw)
         except ValidationError as error:
             names = ", ".join(".".join(map(str, problem["loc"])) or "the whole" for problem in error.errors()[:5])
-            which = f"{cls.__name__} {raw['id']}" if isinstance(raw, dict) and "id" in raw else cls.__name__
+            record_id = raw.get("id") if isinstance(raw, dict) else None
+            which = f"{cls.__name__} {record_id}" if type(record_id) is int else cls.__name__
             raise ApiError(
                 Outcome.AMBIGUOUS,
                 "unreadable_record",
