@@ -76,7 +76,7 @@ def _refused(error: Exception) -> int:
 
 
 def _seed(world: World, source: Path) -> None:
-    add_sites(world, load_scenario(source), source.name)
+    add_sites(world, load_scenario(source), str(source))
 
 
 def _say(note: str) -> None:

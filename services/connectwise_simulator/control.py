@@ -152,7 +152,10 @@ class _Steering(_Control):
     """Faults, history, clocks, counters, latency."""
 
     async def add_fault(self, request: Request) -> Response:
-        return _json(201, self.world.faults.add(await _read(FaultOrder, request)).view())
+        order = await _read(FaultOrder, request)
+        if order.site is not None:
+            self.site_of(order.site)  # a name typed wrong would strike nothing, and the rehearsal pass for that
+        return _json(201, self.world.faults.add(order).view())
 
     async def faults(self, _request: Request) -> Response:
         return _json(200, self.world.faults.view())

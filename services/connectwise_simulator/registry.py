@@ -181,6 +181,8 @@ def route(path: str) -> tuple[str, tuple[int, ...]]:
         if part.isascii() and part.isdigit() and len(part) <= LONGEST_ID:
             ids.append(int(part))
             parts.append("{}")
+        elif parts and parts[-1] == "recurringparameters":  # the one id that is a text: of a part of a screen
+            parts.append("{}")
         elif part:
             parts.append(part)
     return "/".join(parts), tuple(ids)

@@ -81,6 +81,7 @@ def patch(call: Call, resource: Resource, ids: tuple[int, ...]) -> Answer:
     table = call.site.tables[resource.table]
     model = resource.model(table.model)
     reading = _reading(call, model)
+    reading.company = before["id"] if resource.table == "companies" else before.get("company", {}).get("id")
     written = patching.changes(reading, model, json_body(call.request.body), newer=call.newer)
     _stop_at(reading, model)
     if not written:

@@ -6,7 +6,7 @@ from connectwise_simulator.call import Request
 from connectwise_simulator.errors import plain
 
 CURRENT = (2026, 11)
-_OLDEST = (2024, 1)  # superseded models stay about twelve months; ours stay longer [assumed]
+_OLDEST = (2020, 4)  # superseded models stay about twelve months; public clients still ask for this one [practice]
 _OLDER_MODELS = (2025, 1)
 _ASKED = re.compile(r"version\s*=\s*\"?([^\s;,\"]+)", re.IGNORECASE)
 _VERSION = re.compile(r"([0-9]{4})\.([0-9]{1,3})")

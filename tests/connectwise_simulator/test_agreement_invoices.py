@@ -262,6 +262,8 @@ async def test_recurring_parameters_add_up_a_period(site: Site) -> None:
     assert (found["billingCycle"], found["cycleBase"]) == ({"id": 1, "name": "Monthly"}, {"name": "CalendarYear"})
     amounts = [found[name] for name in ("aGRAmount", "additionsAmount", "childrenAmount", "totalAmount")]
     assert amounts == [100, 60, 7, 167]
+    pod = await site.get(f"finance/agreements/{ADVANCE}/recurringParameters/recurring_pod")  # a pod's id is a text
+    assert pod.json() == found
 
 
 async def test_price_of_the_catalog_reaches_additions_where_the_item_says_so(site: Site) -> None:

@@ -45,6 +45,20 @@ async def test_new_company_has_its_types_as_associations_and_a_main_site(site: S
     ]
 
 
+async def test_site_named_main_is_the_one_of_the_records_own_company(site: Site) -> None:
+    """Every company has one of that name, and most would get that of the first."""
+    main = {"name": "Main"}
+    [cedars] = [row["id"] for row in (await site.get("company/companies/12/sites")).json()]
+    body = {"site": main, "firstName": "Cem", "company": {"identifier": "Cedar"}}
+    contact = (await site.post("company/contacts", json=body)).json()
+    assert contact["site"]["id"] == cedars
+    for path in (f"company/contacts/{contact['id']}", "company/companies/12"):
+        await site.patch(path, json=_replace("site", None))
+        assert (await site.patch(path, json=_replace("site", main))).json()["site"]["id"] == cedars
+    moved = [*_replace("company", {"id": 10}), *_replace("site", main)]
+    assert (await site.patch(f"company/contacts/{contact['id']}", json=moved)).json()["site"]["id"] != cedars
+
+
 async def test_company_of_a_scenario_has_associations_and_a_site_too(site: Site) -> None:
     assert await _types(site, 12) == (["Client", "Vendor"], ["Client", "Vendor"])
     sites = (await site.get("company/companies/12/sites")).json()

@@ -236,6 +236,7 @@ async def test_what_cannot_be_entered_twice_is_refused(site: Site, order: dict[s
         {"kind": "no such"},
         {"kind": "slow", "path": "("},
         {"kind": "slow", "speed": 1},
+        {"kind": "401", "method": "GTE"},
         {"kind": "refused"},
         {"kind": "refused", "delay": 1, "connections": 2},
         {"kind": "slow", "delay": 1, "connections": 2},
@@ -244,6 +245,11 @@ async def test_what_cannot_be_entered_twice_is_refused(site: Site, order: dict[s
 async def test_fault_that_cannot_be_is_refused(site: Site, order: dict[str, Any]) -> None:
     answer = await site.post(f"{site.root}/_simulator/faults", json=order)
     assert answer.status_code == 422
+
+
+async def test_fault_of_a_site_that_is_not_there_is_refused(site: Site) -> None:
+    answer = await site.post(f"{site.root}/_simulator/faults", json={"kind": "401", "site": "nobody"})
+    assert (answer.status_code, answer.json()["message"]) == (404, "there is no site nobody")
 
 
 async def test_history_keeps_before_and_after_and_pages_by_seq(site: Site) -> None:

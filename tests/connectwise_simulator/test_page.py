@@ -22,7 +22,7 @@ from connectwise_simulator.pages.companies import companies, company
 from connectwise_simulator.pages.faults import explained
 from connectwise_simulator.pages.layout import document
 from connectwise_simulator.pages.values import money, number
-from connectwise_simulator.peers.faults import KINDS
+from connectwise_simulator.peers.faults import KINDS, FaultOrder
 from connectwise_simulator.serve import application
 from connectwise_simulator.tables import Table
 from tests.connectwise_simulator.conftest import Site
@@ -425,7 +425,7 @@ async def test_fault_ordered_on_the_page_strikes_and_is_counted(site: Site) -> N
 async def test_site_shows_its_own_faults_and_those_of_every_site_and_drops_what_is_asked(people: People) -> None:
     for whom in ("this", "every"):
         assert await people.send("/faults", kind="reset_after", whom=whom, probability="0.25", times="3") is None
-    await people.browser.post("/_simulator/faults", json={"kind": "401", "site": "elsewhere"})
+    people.office.world.faults.add(FaultOrder(kind="401", site="elsewhere"))
     rows = (await people.see("/faults")).table("Ordered faults")
     assert [(row["Site"], row["Strikes"]) for row in rows] == [
         ("office", "with probability 0.25, 3 times"),

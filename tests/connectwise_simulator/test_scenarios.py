@@ -558,7 +558,7 @@ async def test_process_refuses_a_wrong_scenario_with_2(tmp_path: Path) -> None:
     process = await _started("--port", "0", "--scenario", str(file))
     _, errors = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 2
-    assert "wrong.yaml:1: sites[0].colour: unknown key" in errors.decode()
+    assert f"{file}:1: sites[0].colour: unknown key" in errors.decode()
 
 
 async def _started(*arguments: str) -> asyncio.subprocess.Process:

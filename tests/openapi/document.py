@@ -50,7 +50,7 @@ class Judge:
         for schema in partial["components"]["schemas"].values():
             schema.pop("required", None)
         self._partial = _validator(partial)
-        self._addresses: dict[str, str] = {re.sub(r"\{\w+\}", r"\\d+", path): path for path in self._document["paths"]}
+        self._addresses: dict[str, str] = {_pattern(path): path for path in self._document["paths"]}
 
     def address(self, path: str, *, exactly: bool) -> str | None:
         """The published address of a path; unless exactly, in any case and with any number of slashes."""
@@ -132,6 +132,11 @@ def _validator(document: dict[str, Any]) -> OpenAPI:
 
 def _json(value: bytes, **_: str) -> Any:
     return json.loads(value)
+
+
+def _pattern(address: str) -> str:
+    """Every id is a number but that of a part of a screen."""
+    return re.sub(r"\{\w+\}", r"\\d+", address.replace("{podId}", r"\w+"))
 
 
 def _filled(address: str) -> str:

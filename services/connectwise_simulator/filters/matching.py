@@ -64,7 +64,7 @@ def order(model: Model, text: str, records: Iterable[Record]) -> list[Record]:
     """Records in the order of `name [asc|desc], ...`; absent values come first, ties by id."""
     ordered = sorted(records, key=operator.itemgetter("id"))
     for part in reversed([p.split() for p in text.split(",") if p.strip()]):
-        name, direction = part[0], part[1].lower() if len(part) > 1 else "asc"
+        name, direction = part[0], " ".join(part[1:]).lower() or "asc"
         if direction not in ("asc", "desc"):
             raise bad_condition(f"'{direction}' is not a sort direction.")
         ordered.sort(key=_rank_by(_Names(model)(name)[1]), reverse=direction == "desc")

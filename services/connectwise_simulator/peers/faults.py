@@ -111,7 +111,7 @@ class FaultOrder(BaseModel):
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)  # in YAML, 401 is a number
 
     kind: str
-    method: str | None = None
+    method: str | None = Field(default=None, pattern="(?i)^(GET|POST|PUT|PATCH|DELETE)$")
     path: str = ""
     site: str | None = None
     nth: int | None = Field(default=None, ge=1)

@@ -59,6 +59,7 @@ class Reading:
         self._model = model
         self._text = text
         self._newer = newer
+        self.company: int | None = None  # the record's own: of several sites of one name, its is meant
         self.errors: list[FieldError] = []
 
     def record(self, body: Any) -> Record:
@@ -66,7 +67,7 @@ class Reading:
         if not isinstance(body, dict):
             raise unconvertible(body, self._model.name, "")
         values: Record = {}
-        for name, value in body.items():
+        for name, value in sorted(body.items(), key=lambda member: member[0].lower() != "company"):
             if name == "_info":
                 continue
             field = self._model.folded.get(name.lower())
@@ -155,6 +156,8 @@ class Reading:
             message = f"{field.name[0].upper()}{field.name[1:]} {value.get(key)} not found"
             self.errors.append(FieldError("NotFound", message, f"{field.name}/{key}"))
             return None
+        if field.name == "company":
+            self.company = target["id"]
         return reference(field.reference, target)
 
     def _references(self, field: Field, value: Any) -> list[Record]:
@@ -193,7 +196,7 @@ class Reading:
                 raise unconvertible(inner, field.reference, path)
 
     def _target(self, table: str, value: Record) -> Record | None:
-        """By id; without one by identifier, then by name."""
+        """By id; without one by identifier, then by name: of the record's own company, if that has one of the name."""
         if value.get("id") is not None:
             wanted = value["id"]
             if isinstance(wanted, str) and wanted.isascii() and wanted.isdigit():
@@ -201,7 +204,9 @@ class Reading:
             return None if isinstance(wanted, bool) else self._site.find(table, wanted)
         for key in ("identifier", "name"):
             if isinstance(value.get(key), str):
-                return next(iter(self._site.tables[table].named(key, value[key])), None)
+                found = self._site.tables[table].named(key, value[key])
+                own = [row for row in found if row.get("company", {}).get("id") == self.company]
+                return next(iter(own or found), None)
         return None
 
 

@@ -236,7 +236,7 @@ class Scenario(_Part):
 def load_scenario(path: Path) -> Scenario:
     """The scenario in a file. Raises ScenarioError, and OSError for one that cannot be read."""
     with path.open("rb") as file:
-        return read_scenario(file.read(LARGEST + 1), path.name)
+        return read_scenario(file.read(LARGEST + 1), str(path))
 
 
 def read_scenario(text: str | bytes, source: str) -> Scenario:

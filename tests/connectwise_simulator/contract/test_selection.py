@@ -80,7 +80,7 @@ async def test_order_by_several_names_up_and_down(site: Site, order: str, ids: l
     assert await site.ids("company/companies", orderBy=order) == ids
 
 
-@pytest.mark.parametrize("order", ["nothing", "types/name", "name sideways"])
+@pytest.mark.parametrize("order", ["nothing", "types/name", "name sideways", "name desc id"])
 async def test_order_by_what_cannot_be_ordered_is_refused(site: Site, order: str) -> None:
     """2.5: unknown names."""
     answer = await site.get("company/companies", params={"orderBy": order})

@@ -22,6 +22,12 @@ async def test_unsupported_version_is_refused_as_0_0(site: Site, version: str) -
     )
 
 
+@pytest.mark.parametrize("version", ["2020.4", "2021.1", "2024.8", "2026.11"])
+async def test_version_that_public_clients_ask_for_is_spoken(site: Site, version: str) -> None:
+    """2.3: as django-connectwise and connectwise-rest do unless they are told otherwise, Commvault, and the newest."""
+    assert (await site.get("system/info", headers=_accept(version))).status_code == 200
+
+
 async def test_no_version_means_the_latest_model(site: Site) -> None:
     """2.3: a member that came after 2025.1 is shown to who names no version and to who names a newer one."""
     path = f"{ADDITIONS}/{(await site.add(1, effectiveDate=NEXT)).json()['id']}"
