@@ -172,11 +172,11 @@ class Ownership:
         held = self._leaving | {site_id for site_id, until in self._newcomer_until.items() if now < until}
         for site_id, owned in self._owned.items():
             if owned.restores >= installed.restores:
-                owned.behind_since = None
-            elif owned.behind_since is None:
+                continue
+            if owned.behind_since is None:
                 owned.behind_since = now
                 log.warning("delivery.site_held", site=site_id, restores=installed.restores)
-            if owned.behind_since is not None and now - owned.behind_since < self._pace.quarantine:
+            if now - owned.behind_since < self._pace.quarantine:
                 held.add(site_id)
         return frozenset(held)
 
@@ -189,7 +189,7 @@ class Ownership:
         owned = self._owned[site_id]
         async with self._ledger.turn, self._ledger.session.transaction() as tx:
             await tx.execute(sql["recovered"], site_id, owned.epoch, restores)
-        owned.restores = restores
+        owned.restores, owned.behind_since = restores, None
         log.info("delivery.site_recovered", site=site_id, restores=restores)
 
 

@@ -111,6 +111,9 @@ def test_paused_lanes_and_tenants_have_no_turns_until_that_changes() -> None:
     lanes.ended(two, Rest(), 0.0)
     lanes.pauses(one.tenant_id, TENANT_PAUSED)
     assert (begun(lanes), lanes.due_in(0.0)) == ([], None)  # and nobody looks every other second
+    lanes.ended(other, Rest(5.0), 0.0)
+    lanes.pauses(other.tenant_id, frozenset())
+    assert begun(lanes) == []  # nothing has changed
     lanes.pauses(one.tenant_id, frozenset())
     assert set(begun(lanes)) == {one, two}
 

@@ -49,6 +49,20 @@ async def test_no_remote_record_stands_for_two_creations(house: House) -> None:
         await as_if(house, 2, State.CONFIRMED, 7)
 
 
+@pytest.mark.parametrize("elsewhere", ["site_id", "effect"])
+async def test_records_of_two_peers_may_have_equal_ids(house: House, elsewhere: str) -> None:
+    await house.queue([creation(house.tenant, house.site, n) for n in (1, 2)])
+    await as_if(house, 1, State.CONFIRMED, 7)
+    await run(house, f"update operation set {elsewhere} = 'another' where state = 'pending'")  # noqa: S608 (ours)
+    await as_if(house, 2, State.CONFIRMED, 7)
+
+
+async def test_targets_of_two_effects_may_have_equal_names(house: House) -> None:
+    await house.queue([patch(house.tenant, house.site, n, 5, {}, {}) for n in (1, 2)])
+    await run(house, "update operation set effect = 'another' where operation_key = $1", (await _keys(house))[0])
+    assert await run(house, "update operation set state = 'in_flight', epoch = gen_random_uuid()") == 2
+
+
 async def test_coverage_is_unique_until_it_is_released(house: House) -> None:
     await house.queue([creation(house.tenant, house.site, n) for n in (1, 2)])
     take = "update coverage set identity = 'line-1' where operation_key = $1"

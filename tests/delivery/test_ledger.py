@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 
-from delivery import Operation, Settled
+from contracts.values import TenantId
+from delivery import Operation, Scope, Settled, pause, pauses, points
 from delivery.ledger import Attempted, Ledger
 from delivery.operations import State
+from delivery.points import Point
 from delivery.transitions import Next
 from storage import Transaction
 from tests.delivery.additions import EFFECT, Additions, creation
@@ -111,3 +114,65 @@ async def test_a_claim_given_back_leaves_no_trace_and_can_be_made_again(house: H
         claim = await again
     assert claim is not None
     assert claim.attempt == 1
+
+
+@pytest.mark.parametrize(("scope", "name"), [(Scope.TENANT, ""), (Scope.LANE, "agreement-1"), (Scope.RUN, "run-1")])
+async def test_what_was_paused_since_its_turn_began_is_not_claimed(
+    house: House, peer: Peer, scope: Scope, name: str
+) -> None:
+    async with ledger_of(house, Additions(peer), 2) as (ledger, epoch, operations):
+        for tenant_id, operation in zip((TenantId("another"), house.tenant), operations, strict=True):
+            async with house.db.transaction([tenant_id]) as tx:
+                await pause(tx, tenant_id, scope, name, "person", "wait")
+            claim = await ledger.claim(operation, epoch)
+            assert (claim is None) == (tenant_id == house.tenant)
+    assert await house.states() == {"in_flight": 1, "pending": 1}
+
+
+async def test_what_is_stored_for_one_tenant_leaves_an_equal_key_of_another_alone(house: House, peer: Peer) -> None:
+    other = replace(house, tenant=TenantId(f"{house.tenant}-b"))
+    await other.queue([creation(other.tenant, other.site, 0)])
+    async with ledger_of(house, Additions(peer), 1) as (ledger, epoch, (theirs, ours)):
+        assert theirs.key == ours.key
+        await ledger.claim(ours, epoch)
+        assert await other.states() == {"pending": 1}
+        await ledger.claim(theirs, epoch)
+        await ledger.give_back(ours, epoch)
+        assert (await house.states(), await other.states()) == ({"pending": 1}, {"in_flight": 1})
+        await ledger.claim(ours, epoch)
+        await ledger.settle(ours, epoch, Next(State.REJECTED), DONE)
+    assert (await house.states(), await other.states()) == ({"rejected": 1}, {"in_flight": 1})
+    assert (await other.queue([creation(other.tenant, other.site, 0, key="new-plan")])).new == ()
+
+
+async def test_what_is_no_longer_in_flight_is_not_changed_by_a_late_result_and_nobody_is_told(
+    house: House, peer: Peer
+) -> None:
+    async with ledger_of(house, Additions(peer), 1) as (ledger, epoch, (operation,)):
+        await ledger.claim(operation, epoch)
+        async with house.db.all_tenants() as tx:
+            await tx.execute("update operation set state = 'ambiguous'")
+        for after in (Next(State.CONFIRMED, 1), Next(State.REJECTED), Next(State.PENDING, pause="lane")):
+            assert await ledger.settle(operation, epoch, after, DONE) is None
+        assert await ledger.give_back(operation, epoch) is None
+    assert await house.states() == {"ambiguous": 1}
+    assert await house.told() == {}
+    async with house.db.transaction([house.tenant]) as tx:
+        assert await pauses(tx, house.tenant) == []
+    assert (await house.queue([creation(house.tenant, house.site, 0, key="new-plan")])).new == ()
+
+
+async def test_a_takeover_waits_for_a_commit_that_was_found_to_own_the_site(
+    house: House, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = []
+
+    async def look(point: Point, _: Operation | None) -> None:
+        if point is Point.BEFORE_RESULT_COMMIT:
+            async with house.db.all_tenants() as tx:
+                free.extend(await tx.column("select site_id from site_owner for no key update skip locked"))
+
+    async with ledger_of(house, Additions(peer), 1) as (ledger, epoch, (operation,)):
+        monkeypatch.setattr(points, "hook", look)
+        assert await ledger.claim(operation, epoch) is not None
+    assert free == []

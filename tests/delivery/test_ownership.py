@@ -10,10 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from contracts.values import SiteId
+from delivery import Delivery
 from delivery.records import timeline
+from storage import Transaction
 from tests.delivery.additions import Additions, creation
-from tests.delivery.house import FAST, House, happens, until
+from tests.delivery.house import FAST, PATIENCE, House, happens, until
 from tests.delivery.peer import Fault, Peer, listening
 
 ROOT = Path(__file__).parents[2]
@@ -200,6 +204,17 @@ async def test_what_an_earlier_owner_left_in_flight_waits_a_quarantine(house: Ho
         await house.holds(confirmed=1)
     assert peer.reads[-1][0] - killed >= FAST.quarantine
     assert (len(peer.asked), len(peer.history)) == (1, 1)
+
+
+async def test_a_defect_in_what_is_done_on_each_owner_session_ends_the_worker(house: House, peer: Peer) -> None:
+    async def broken(_: Transaction) -> None:
+        raise KeyError("a defect of ours")
+
+    async with house.pools() as db:
+        with pytest.raises(ExceptionGroup) as ended:
+            async with asyncio.timeout(PATIENCE):
+                await Delivery(db, Additions(peer), pace=FAST, begun=broken).run(asyncio.Event())
+    assert ended.group_contains(KeyError)
 
 
 async def _ended(house: House) -> bool:

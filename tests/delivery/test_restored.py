@@ -1,9 +1,12 @@
 """A database that went back in time, or is somebody else's: nothing is written before it is known what is there."""
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from contracts.values import RunId, SiteId, TenantId
-from delivery import State, job_once
+from delivery import State, job_once, ownership, turn
 from delivery.records import progress
 from storage import Transaction
 from tests.delivery.additions import EFFECT, Additions, creation
@@ -89,12 +92,41 @@ async def test_what_an_effect_reads_back_after_a_restore_ends_before_anything_is
         assert [write.lane for _, write in peer.asked] == ["read-back", "agreement-1"]
         assert set(effect.asked) == {(house.site, 1)}
         await run(house, RESTORED)
+        began = now()
         await house.queue([creation(house.tenant, house.site, 2)])
         await house.holds(confirmed=4)
     assert effect.jobs == 2
+    assert peer.asked[2][0] - began >= FAST.quarantine  # also where it is not the first
 
 
-async def test_from_a_cloned_database_nothing_is_sent_until_it_is_adopted(house: House, peer: Peer) -> None:
+async def test_a_site_that_is_read_back_while_a_lane_looks_is_not_slept_past(
+    house: House, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await introduce(house)
+    await run(house, RESTORED)
+    peer.put("read-back", "", {})
+    looked = turn._Turn._rest
+
+    async def later(self: turn._Turn, tx: Transaction, *which: Any) -> Any:
+        await until(lambda: _read_back(house))
+        return await looked(self, tx, *which)
+
+    monkeypatch.setattr(turn._Turn, "_rest", later)
+    await house.queue([creation(house.tenant, house.site, 1)])
+    async with house.worker(Careful(peer)):
+        await house.holds(confirmed=2)
+
+
+async def test_from_a_cloned_database_nothing_is_sent_until_it_is_adopted(
+    house: House, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, looks = ownership.Ownership.held, []
+
+    def noted(self: ownership.Ownership, installed: ownership.Installed) -> frozenset[SiteId]:
+        looks.append(self.sites)
+        return held(self, installed)
+
+    monkeypatch.setattr(ownership.Ownership, "held", noted)
     await introduce(house)
     await run(house, "update installation set foreign_to = 'elsewhere'")
     await house.queue([creation(house.tenant, house.site, 1)])
@@ -102,6 +134,7 @@ async def test_from_a_cloned_database_nothing_is_sent_until_it_is_adopted(house:
         await until(lambda: _owned(house))
         async with house.db.transaction([house.tenant]) as tx:
             assert "psabridge adopt" in (await progress(tx, house.tenant, RUN)).held
+        await happens(lambda: looks.count([house.site]) > 4)
         assert (peer.reads, peer.asked) == ([], [])
         await run(house, "update installation set foreign_to = '', restores = restores + 1")
         await house.holds(confirmed=1)
@@ -118,6 +151,11 @@ async def test_a_job_that_is_done_once_is_queued_once(house: House) -> None:
 async def _owned(house: House) -> bool:
     async with house.db.all_tenants() as tx:
         return bool(await tx.value("select epoch is not null from site_owner where site_id = $1", house.site))
+
+
+async def _read_back(house: House) -> bool:
+    async with house.db.all_tenants() as tx:
+        return bool(await tx.value("select restores = 1 from site_owner where site_id = $1", house.site))
 
 
 async def _nothing_in_flight(house: House) -> bool:

@@ -3,7 +3,10 @@
 from collections import defaultdict
 from dataclasses import replace
 
+import asyncpg
+
 from contracts.values import SiteId
+from delivery.ledger import sql as owner
 from delivery.points import Point
 from tests.delivery import struck
 from tests.delivery.additions import Additions, creation
@@ -72,15 +75,31 @@ async def test_a_site_changes_hands_between_two_sends_and_nothing_is_in_doubt(ho
 
 async def test_a_site_whose_new_owner_does_not_come_is_taken_back(house: House, peer: Peer) -> None:
     """A replica that stands still keeps its session, so it counts; what would be its share is served all the same."""
-    await house.queue(creation(house.tenant, SiteId(f"{house.site}-{n}"), n, f"agreement-{n}") for n in range(4))
+    await queue_at_each(house)
+    waiting = Additions(peer)
+    waiting.gated[house.tenant] = "not yet"
     session = await house.db.session()
     async with session.transaction() as tx:
         assert await tx.value("select pg_try_advisory_lock(hashtext('delivery.replica'), 1)")
     try:
-        async with house.worker(Additions(peer), pace=SHARING):
-            await house.holds(confirmed=4)
+        async with house.worker(waiting, pace=SHARING):
+            await until(lambda: _owned(house, SITES))
     finally:
         await session.close()
+
+
+async def test_locks_of_another_services_database_are_not_taken_for_ours(house: House, peer: Peer, pg: str) -> None:
+    """Every service owns the same sites, each in a database of its own on what may be one server."""
+    await house.queue([creation(house.tenant, house.site, 1)])
+    elsewhere = await asyncpg.connect(pg)
+    try:
+        await elsewhere.execute("select pg_advisory_lock(hashtextextended($1, 0))", f"delivery.{house.site}")
+        await elsewhere.execute("select pg_advisory_lock(hashtext('delivery.replica'), 1)")
+        await until(lambda: _counted(house, 0))
+        async with house.worker(Additions(peer)):
+            await house.holds(confirmed=1)
+    finally:
+        await elsewhere.close()
 
 
 async def test_a_site_that_is_given_back_is_free_only_after_its_epoch_is_cleared(house: House, peer: Peer) -> None:
@@ -100,6 +119,11 @@ async def test_a_site_that_is_given_back_is_free_only_after_its_epoch_is_cleared
                 await first.kill()
                 waiting.gated.clear()
                 await house.holds(confirmed=SITES)
+
+
+async def _counted(house: House, replicas: int) -> bool:
+    async with house.db.all_tenants() as tx:
+        return bool(await tx.value(owner["replicas"]) == replicas)
 
 
 async def _owned(house: House, *by_each: int) -> bool:

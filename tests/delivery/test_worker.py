@@ -4,12 +4,14 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 import asyncpg
 import pytest
 
 from contracts.values import SiteId, TenantId
-from delivery import Operation, Scope, Sent, enqueue_job, pause, pauses, resume, supersede, worker
+from delivery import Operation, Scope, Sent, enqueue_job, pause, pauses, resume, supersede, turn, worker
+from delivery.clock import boot_seconds
 from delivery.operations import OperationKey
 from delivery.records import timeline
 from httpkit import ApiError, Outcome
@@ -85,27 +87,28 @@ async def test_a_lost_answer_to_what_was_applied_is_found_after_the_quarantine(
     assert await attempts(house, operation.key) == [("ambiguous", fault.name.lower())]
 
 
-async def test_a_lost_request_that_was_not_applied_is_sent_once_more(house: House, peer: Peer) -> None:
+async def test_a_lost_request_that_was_not_applied_is_sent_again_after_a_quarantine(house: House, peer: Peer) -> None:
     operation = creation(house.tenant, house.site, 1)
-    peer.script(operation.key, Fault.LOST_BEFORE)
+    peer.script(operation.key, Fault.LOST_BEFORE, Fault.LOST_BEFORE)
     await house.queue([operation])
     async with house.worker(Additions(peer)):
         await house.holds(confirmed=1)
     assert len(peer.history) == 1
-    first, second = peer.sends(operation.key)
-    assert second - first >= QUARANTINE
-    assert any(first + QUARANTINE <= at <= second for at, _ in peer.reads)
+    sends = peer.sends(operation.key)
+    assert len(sends) == 3
+    for first, second in pairwise(sends):  # each time anew
+        assert second - first >= QUARANTINE
+        assert any(first + QUARANTINE <= at <= second for at, _ in peer.reads)
 
 
 async def test_the_lane_goes_on_past_an_operation_in_its_quarantine(house: House, peer: Peer) -> None:
     operations = [creation(house.tenant, house.site, n) for n in range(3)]
     peer.script(operations[0].key, Fault.LOST_AFTER)
     await house.queue(operations)
-    async with house.worker(Additions(peer)):
+    async with house.worker(Additions(peer), pace=replace(FAST, late_apply=60.0)):
         await house.holds(ambiguous=1, confirmed=2)
         await house.queue([creation(house.tenant, house.site, 3)])
         await house.holds(ambiguous=1, confirmed=3)
-        await house.holds(confirmed=4)
     assert len(peer.history) == 4
 
 
@@ -264,12 +267,21 @@ async def test_a_read_that_did_not_end_decides_nothing(house: House, peer: Peer,
 
 
 async def test_nothing_is_asked_while_the_gate_is_closed(house: House, peer: Peer) -> None:
-    effect = Additions(peer)
+    looks: list[TenantId] = []
+
+    class Watched(Additions):
+        async def gate(self, tx: Transaction, tenant_id: TenantId) -> str | None:
+            looks.append(tenant_id)
+            return await super().gate(tx, tenant_id)
+
+    effect = Watched(peer)
     effect.gated[house.tenant] = "setup is not ready"
     await house.queue([creation(house.tenant, house.site, 1)])
+    began = boot_seconds()
     async with house.worker(effect):
         await _looked_again(house)
         assert [lane for _, lane in peer.reads] == ["bystander"]
+        assert looks.count(house.tenant) <= 1 + (boot_seconds() - began) / FAST.gate_wait
         effect.gated.clear()
         await house.holds(confirmed=1)
 
@@ -292,9 +304,11 @@ async def test_our_marker_with_equal_content_is_adopted(house: House, peer: Peer
     operation = creation(house.tenant, house.site, 1)
     await house.queue([operation])
     peer.put(operation.lane, await marker_of(house, operation.key), content(1))
-    async with house.worker(Additions(peer)):
+    async with house.worker(Additions(peer), pace=replace(FAST, defect_wait=60.0)):
         await house.holds(confirmed=1)
-    assert peer.asked == []
+        assert peer.asked == []
+        await house.queue([creation(house.tenant, house.site, 2)])
+        await house.holds(confirmed=2)  # the lane goes on at once: nothing went wrong
 
 
 @pytest.mark.requirement("B18")
@@ -371,15 +385,26 @@ async def test_an_error_while_telling_loses_and_doubles_nothing(house: House, pe
     assert [await attempts(house, operation.key) for operation in operations] == [[("ok", "")]] * 4
 
 
-async def test_an_error_while_telling_what_a_read_found_is_tried_again_later(house: House, peer: Peer) -> None:
-    effect = Additions(peer)
-    effect.closed = "the agreement was cancelled"
-    # Once for all of the commit, once for it alone.
-    effect.settle_errors = [KeyError("a defect of ours"), KeyError("a defect of ours")]
-    await house.queue([creation(house.tenant, house.site, 1)])
-    async with house.worker(effect):
-        await house.holds(stale=1)
-    assert len(peer.reads) == 2
+async def test_an_error_while_telling_what_a_read_found_is_tried_again_after_another_quarantine(
+    house: House, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effect, pace = Additions(peer), replace(FAST, late_apply=60.0)
+    lost, *others = [creation(house.tenant, house.site, n) for n in range(4)]
+    peer.script(lost.key, Fault.LOST_AFTER)
+    await house.queue([lost])
+    async with house.worker(effect, pace=pace):
+        await house.holds(ambiguous=1)
+        effect.closed = "the agreement was cancelled"
+        # Once for all of the commit, once for it alone.
+        effect.settle_errors = [KeyError("a defect of ours"), KeyError("a defect of ours")]
+        monkeypatch.setattr(turn, "boot_seconds", lambda: boot_seconds() + pace.quarantine)
+        await house.queue([others[0]])
+        await house.holds(ambiguous=1, stale=1)
+        await house.queue([others[1]])
+        await house.holds(ambiguous=1, stale=2)
+        monkeypatch.setattr(turn, "boot_seconds", lambda: boot_seconds() + 2 * pace.quarantine)
+        await house.queue([others[2]])
+        await house.holds(confirmed=1, stale=3)
 
 
 async def test_a_defect_while_sending_counts_as_uncertain(house: House, peer: Peer) -> None:
