@@ -131,7 +131,10 @@ async def enqueue_job(
 
 
 async def supersede(tx: Transaction, tenant_id: TenantId, keys: Sequence[OperationKey]) -> list[OperationKey]:
-    """Take back what is still pending, with its coverage; the keys for which it was not too late."""
+    """Take back what is still pending, with its coverage; the keys for which it was not too late.
+
+    What was in conflict, and is not there only by a person's word, is not taken back before a read has shown that.
+    """
     taken_back = [OperationKey(key) for key in await tx.column(sql["supersede"], tenant_id, list(keys))]
     await tx.execute(sql["release"], tenant_id, taken_back)
     return taken_back

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from contracts.values import RunId, TenantId
+from contracts.values import RunId, SiteId, TenantId
 from delivery.operations import Kind, Marker, OperationKey, State
 from delivery.queue import pauses
 from storage import Transaction, named_queries
@@ -130,14 +130,14 @@ async def progress(tx: Transaction, tenant_id: TenantId, run_id: RunId) -> Progr
     )
 
 
-async def lanes(tx: Transaction, effect: str, tenant_id: TenantId) -> list[str]:
-    """Every lane of the tenant that something was or may have been written to."""
-    return [str(lane) for lane in await tx.column(sql["lanes"], tenant_id, effect)]
+async def lanes(tx: Transaction, effect: str, tenant_id: TenantId, site_id: SiteId) -> list[str]:
+    """Every lane of the tenant at a site that something was or may have been written to."""
+    return [str(lane) for lane in await tx.column(sql["lanes"], tenant_id, effect, site_id)]
 
 
-async def live_of_lane(tx: Transaction, effect: str, tenant_id: TenantId, lane: str) -> list[Recorded]:
-    """What stands, or may stand, at the peer for this lane."""
-    return await tx.fetch(Recorded, sql["live_of_lane"], tenant_id, effect, lane)
+async def live_of_lane(tx: Transaction, effect: str, tenant_id: TenantId, site_id: SiteId, lane: str) -> list[Recorded]:
+    """What stands, or may stand, at the site for this lane."""
+    return await tx.fetch(Recorded, sql["live_of_lane"], tenant_id, effect, site_id, lane)
 
 
 async def lanes_of_markers(tx: Transaction, effect: str, tenant_id: TenantId, markers: Iterable[str]) -> dict[str, str]:
@@ -145,6 +145,11 @@ async def lanes_of_markers(tx: Transaction, effect: str, tenant_id: TenantId, ma
     if not (sought := list(markers)):
         return {}
     return {one.marker: one.lane for one in await tx.fetch(_Marked, sql["lanes_of_markers"], tenant_id, effect, sought)}
+
+
+async def sites(tx: Transaction, tenant_id: TenantId, keys: Iterable[OperationKey]) -> dict[OperationKey, SiteId]:
+    """The site that each of these operations was queued for."""
+    return {one.key: one.site_id for one in await tx.fetch(_At, sql["sites"], tenant_id, list(keys))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,12 @@ class _Progress:
     lately: int
     seconds: float | None
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    key: OperationKey
+    site_id: SiteId
 
 
 @dataclass(frozen=True, slots=True)

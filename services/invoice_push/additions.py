@@ -53,6 +53,13 @@ def later(key: OperationKey) -> Iterator[OperationKey]:
             yield OperationKey(f"{line}{part}{other}")
 
 
+def earlier(key: OperationKey) -> Iterator[OperationKey]:
+    """The keys of the tries of a line's charge before this one: each had ended as nothing before the next was made."""
+    if (found := _KEY.fullmatch(key)) is not None and found[2]:
+        for number in range(1, int(found[2])):
+            yield OperationKey(f"{found[1]}charge/{number}")
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A member of an addition, by its name in the API, that says something else than was written there."""

@@ -5,17 +5,18 @@ from dataclasses import dataclass, field, replace
 
 from contracts import topics
 from contracts.events import AgreementChanged, CatalogItemLinked, ProgramChanged
-from contracts.values import LineIdentity, TenantId
+from contracts.values import LineIdentity, SiteId, TenantId
 from delivery import OperationKey, supersede
+from delivery.records import sites
 from invoice_push import corrections, store
 from invoice_push.corrections import Correction, NewCorrection
 from invoice_push.domain import corrections as rule
 from invoice_push.domain.corrections import Amounts, Around
-from invoice_push.domain.values import Draft, Reason
+from invoice_push.domain.values import Draft, Held, Reason
 from invoice_push.lines import Line, agreement_of, draft_from_json, draft_to_json, item_of, program_of
 from messaging import copies
 from storage import Transaction
-from tenancy import program
+from tenancy import connection, program
 
 PAGE = 1_000
 
@@ -87,7 +88,11 @@ class _Known:
         programs: Mapping[str, ProgramChanged | None],
         agreements: Mapping[str, AgreementChanged],
         items: Mapping[str, CatalogItemLinked],
+        written_to: Mapping[OperationKey, SiteId],
+        here: SiteId | None,
     ) -> None:
+        self._written_to = written_to
+        self._here = here
         self._programs = programs
         self._agreements = agreements
         self._items = items
@@ -95,20 +100,32 @@ class _Known:
     @classmethod
     async def read(cls, tx: Transaction, tenant_id: TenantId, page: Sequence[Line]) -> "_Known":
         agreements = sorted({str(line.agreement_id) for line in page if line.agreement_id is not None})
+        here = await connection(tx, tenant_id)
         return cls(
             {source: await program(tx, tenant_id, source) for source in {line.source for line in page}},
             await copies.some(tx, topics.AGREEMENTS, tenant_id, agreements),
             await copies.some(tx, topics.CATALOG_ITEMS, tenant_id, sorted({line.product_key for line in page})),
+            await sites(tx, tenant_id, [line.operation_key for line in page if line.operation_key is not None]),
+            here.site_id if here is not None else None,
         )
 
     def around(self, line: Line) -> Around:
         fact, agreement = self._programs.get(line.source), self._agreements.get(str(line.agreement_id))
         item = self._items.get(line.product_key)
         return Around(
+            self._apart(line),
             program_of(fact) if fact else None,
             agreement_of(agreement) if agreement else None,
             item_of(item) if item else None,
         )
+
+    def _apart(self, line: Line) -> Held | None:
+        if self._here is None:
+            return Held(Reason.NO_CONNECTION)
+        there = self._written_to.get(line.operation_key) if line.operation_key is not None else None
+        if there is None or there == self._here:
+            return None
+        return Held(Reason.NO_CONNECTION, f"it was written to site {there}, the tenant is connected to {self._here}")
 
     def missing(self, standing: _Standing) -> rule.Correction | None:
         line = standing.line

@@ -113,6 +113,8 @@ def _differences(
     held: Held, by_marker: Mapping[str, Sequence[Remote]], strange: Container[str], elsewhere: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     if held.additions is None:
+        if not held.operations:
+            return []
         gone = "ConnectWise has this agreement no longer, with all that was written to it"
         return [_told(Difference("gone", None, None, gone), held.agreement_id, None, [])]
     by_id = {addition.id: addition for addition in held.additions}

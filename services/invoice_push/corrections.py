@@ -139,6 +139,19 @@ async def allow(tx: Transaction, tenant_id: TenantId, run_id: RunId, by: str) ->
     return await tx.execute(sql["allow"], tenant_id, run_id, by, Reason.BELOW_ZERO)
 
 
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A correction's operation, and that of an earlier one of the same line which stands for nothing any more."""
+
+    operation_key: OperationKey
+    given_up: OperationKey
+
+
+async def given_up(tx: Transaction, tenant_id: TenantId, keys: Sequence[OperationKey]) -> list[GivenUp]:
+    """What was queued before these corrections, and was refused or taken back."""
+    return await tx.fetch(GivenUp, sql["given_up"], tenant_id, list(keys))
+
+
 async def synced(tx: Transaction, done: Sequence[tuple[TenantId, OperationKey, int | None]]) -> list[Touched]:
     """These corrections' additions are in ConnectWise."""
     return await tx.fetch(Touched, sql["synced"], *zip(*done, strict=True)) if done else []

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +18,7 @@ from delivery import (
     Hit,
     Kind,
     Lane,
+    Marker,
     NewOperation,
     Operation,
     OperationKey,
@@ -32,7 +33,7 @@ from delivery import (
 )
 from httpkit import ApiError, Outcome
 from invoice_push import corrections, readings, reconciling, rights, store
-from invoice_push.additions import COMPARED, EFFECT, difference, lane_of, later
+from invoice_push.additions import COMPARED, EFFECT, difference, earlier, lane_of, later
 from invoice_push.corrections import Correction
 from invoice_push.domain.values import Draft, Expected, Reason
 from invoice_push.lines import Line, draft_from_json
@@ -139,12 +140,14 @@ class Additions:
         drafts = {op.key: draft_from_json(op.body) for op in operations if op.kind is not Kind.JOB}
         agreement_id = next(iter(drafts.values())).agreement_id
         by_marker: dict[str, list[Addition]] = defaultdict(list)
+        tries = await self._given_up(lane, list(drafts))
+        marks = {op.key: [op.marker or "", *tries[op.key]] for op in operations if op.key in drafts}
         with _needing("Finance > Agreements: Inquire"):
             # Side by side: a line on an idle system waits for two round trips, this one and its own.
             (agreement, now), additions, strays = await asyncio.gather(
                 _agreement(site, agreement_id),
                 site.additions(agreement_id).list(fields=COMPARED),
-                self._strays(site, lane, [op.marker for op in operations if op.marker], agreement_id),
+                self._strays(site, lane, [mark for one in marks.values() for mark in one], agreement_id),
             )
         for addition in additions:
             by_marker[addition.serial_number or ""].append(addition)
@@ -163,13 +166,18 @@ class Additions:
             for key, found in hits.items()
             if not found and (there := _later(lane.site_id, key, by_marker)) is not None
         } | {
-            op.key: f"addition {stray.addition_id} on agreement {stray.agreement_id} has this line's marker, and this "
+            key: f"addition {stray.addition_id} on agreement {stray.agreement_id} has this line's marker, and this "
             "database does not know of it: leave it, and the line is billed there, or delete it and try again"
-            for op in operations
-            if not hits.get(op.key) and (stray := strays.get(op.marker or "")) is not None
+            for key, found in hits.items()
+            if not found and (stray := next((strays[mark] for mark in marks[key] if mark in strays), None)) is not None
+        }
+        doubted: Mapping[OperationKey, str] = {
+            key: f"addition {there.id} is of an earlier try that this database has as not written: is it this line's?"
+            for key, found in hits.items()
+            if not found and (there := _first(tries[key], by_marker)) is not None
         }
         shut = "" if agreement.agreement_status == "Active" else f"the agreement is {agreement.agreement_status}"
-        return Reading(hits, conflicts, overtaken, shut)
+        return Reading(hits, {**conflicts, **doubted}, overtaken, shut)
 
     async def send(self, operation: Operation) -> Sent:
         """Create the addition; or, for a job, read agreements back."""
@@ -194,6 +202,15 @@ class Additions:
             made = await site.additions(draft.agreement_id).create(new, admit_within=operation.leave_within)
         return Sent(made.id, status=201, request_id=made.request_id or "")
 
+    async def _given_up(self, lane: Lane, keys: Sequence[OperationKey]) -> dict[OperationKey, list[Marker]]:
+        """Markers of the tries before these, which stand for nothing, unless the database went back in time."""
+        tries = {key: [marker(lane.site_id, other) for other in earlier(key)] for key in keys}
+        if any("/charge/" not in key for key in keys):
+            async with self.db.transaction([lane.tenant_id]) as tx:
+                for one in await corrections.given_up(tx, lane.tenant_id, keys):
+                    tries[one.operation_key].append(marker(lane.site_id, one.given_up))
+        return tries
+
     async def _strays(
         self, site: ConnectWise, lane: Lane, markers: Sequence[str], agreement_id: int
     ) -> dict[str, Stray]:
@@ -204,14 +221,8 @@ class Additions:
 
     async def _read_back(self, job: Operation) -> None:
         site = await self.sites.still(job.tenant_id, job.site_id)
-        if site is None:
-            return
-        run_id = RunId(job.body["run_id"])
-        if run_id:
-            await reconciling.read_run(self.db, site, job.tenant_id, run_id, job.key)
-        else:
-            everywhere = bool(job.body.get("everywhere"))
-            await reconciling.read_all(self.db, site, job.tenant_id, job.key, everywhere=everywhere)
+        if site is not None:
+            await reconciling.read_back(self.db, site, job)
 
     async def recovered(self, tx: Transaction, tenant_id: TenantId, site_id: SiteId, restores: int) -> bool:
         """Whether all that was ever written has been read back since the database was restored."""
@@ -268,7 +279,10 @@ async def _is_there(site: ConnectWise, stray: Stray) -> bool:
 
 def _later(site_id: SiteId, key: OperationKey, by_marker: Mapping[str, Sequence[Addition]]) -> Addition | None:
     """What a later try of the same line has written: known to the database, unless that went back in time."""
-    markers = (marker(site_id, other) for other in later(key))
+    return _first((marker(site_id, other) for other in later(key)), by_marker)
+
+
+def _first(markers: Iterable[str], by_marker: Mapping[str, Sequence[Addition]]) -> Addition | None:
     return next((by_marker[one][0] for one in markers if by_marker.get(one)), None)
 
 

@@ -8,7 +8,7 @@ from connectwise import Addition, ConnectWise
 from contracts import topics
 from contracts.events import AgreementChanged, RunStep, SyncStep
 from contracts.values import NO_RUN, RunId, SiteId, TenantId
-from delivery import OperationKey, State, enqueue_job, job_once, records
+from delivery import Operation, OperationKey, State, enqueue_job, job_once, records
 from httpkit import ApiError, Outcome
 from invoice_push import readings, store
 from invoice_push.additions import COMPARED, EFFECT, agreement_of_lane, lane_of
@@ -42,36 +42,44 @@ async def ask_everywhere(tx: Transaction, tenant_id: TenantId, site_id: SiteId, 
     return await job_once(tx, EFFECT, tenant_id, site_id, LANE, {"run_id": NO_RUN, "everywhere": True}, once)
 
 
-async def read_run(db: Database, site: ConnectWise, tenant_id: TenantId, run_id: RunId, key: OperationKey) -> None:
+async def read_back(db: Database, site: ConnectWise, job: Operation) -> None:
+    """Do a job: read back what a run has written, or all that was ever written, to the job's site."""
+    if job.body["run_id"]:
+        await _read_run(db, site, job)
+    else:
+        await _read_all(db, site, job)
+
+
+async def _read_run(db: Database, site: ConnectWise, job: Operation) -> None:
     """Read every agreement the run has written to, compare, keep and tell the result with the proof (B3)."""
+    tenant_id, run_id = job.tenant_id, RunId(job.body["run_id"])
     async with db.transaction([tenant_id]) as tx:
         began = await store.now(tx)
         agreements = await store.agreements_of_run(tx, tenant_id, run_id)
         facts = await copies.some(tx, topics.AGREEMENTS, tenant_id, [str(agreement) for agreement in agreements])
-    held = await _read(db, site, tenant_id, agreements, {int(key): fact for key, fact in facts.items()})
+    held = await _read(db, site, job, agreements, {int(key): fact for key, fact in facts.items()})
     async with db.transaction([tenant_id]) as tx:
-        found = await _keep(tx, tenant_id, run_id, held, key)
-        await readings.forget_reconciliations(tx, tenant_id, run_id, key)
+        found = await _keep(tx, tenant_id, run_id, held, job.key)
+        await readings.forget_reconciliations(tx, tenant_id, run_id, job.key)
         bridges = [one.told() async for one in whole_proof(tx, tenant_id, run_id)]
         ended = Reconciled.of(found, bridges, began, await store.now(tx))
         await readings.keep_reconciled(tx, tenant_id, run_id, ended)
         await outbox.add(tx, topics.SYNC_STEPS, [Fact(tenant_id, run_id, _step(run_id, found, ended), run_id)])
 
 
-async def read_all(
-    db: Database, site: ConnectWise, tenant_id: TenantId, key: OperationKey, *, everywhere: bool = False
-) -> None:
+async def _read_all(db: Database, site: ConnectWise, job: Operation) -> None:
     """Read back every agreement that was ever written to, and the others of the same companies for copies (B18).
 
     `everywhere`: all that the site has, for a database that may have forgotten where it has written. Each company is
-    kept as soon as it is read: after a restart, job `key` goes on with those that are not. Jobs that have piled up
-    while nothing could be read are done with the first of them.
+    kept as soon as it is read: after a restart, the job goes on with those that are not. Jobs that have piled up while
+    nothing could be read are done with the first of them.
     """
+    tenant_id, key, everywhere = job.tenant_id, job.key, bool(job.body.get("everywhere"))
     async with db.transaction([tenant_id]) as tx:
-        last, job = await readings.reconciled(tx, tenant_id, NO_RUN), await records.timeline(tx, tenant_id, key)
-        if last is not None and job is not None and last.began_at > job[0].created_at and not everywhere:
+        last, told = await readings.reconciled(tx, tenant_id, NO_RUN), await records.timeline(tx, tenant_id, key)
+        if last is not None and told is not None and last.began_at > told[0].created_at and not everywhere:
             return
-        lanes = await records.lanes(tx, EFFECT, tenant_id)
+        lanes = await records.lanes(tx, EFFECT, tenant_id, job.site_id)
         strays = await readings.agreements_with_strays(tx, tenant_id)
         facts = {fact.agreement_id: fact for fact in await copies.of_tenant(tx, topics.AGREEMENTS, tenant_id)}
         read = set(await readings.agreements_read_by(tx, tenant_id, key))
@@ -84,7 +92,7 @@ async def read_all(
         wanted |= there.keys()
     for company in _companies(wanted, there):
         if read.isdisjoint(company):
-            held = await _read(db, site, tenant_id, company, facts)
+            held = await _read(db, site, job, company, facts)
             async with db.transaction([tenant_id]) as tx:
                 await _keep(tx, tenant_id, NO_RUN, held, key)
     async with db.transaction([tenant_id]) as tx:
@@ -125,17 +133,19 @@ async def _keep(
 async def _read(
     db: Database,
     site: ConnectWise,
-    tenant_id: TenantId,
+    job: Operation,
     agreements: Sequence[int],
     facts: Mapping[int, AgreementChanged],
 ) -> list[Held]:
-    async with db.transaction([tenant_id]) as tx:
+    """What was written to another site, to which the tenant was connected before, is not looked for on this one."""
+    async with db.transaction([job.tenant_id]) as tx:
         began = await store.now(tx)
     held = []
     for agreement_id in agreements:
         additions = await _additions(site, agreement_id)
-        async with db.transaction([tenant_id]) as tx:
-            operations = await records.live_of_lane(tx, EFFECT, tenant_id, lane_of(agreement_id))
+        async with db.transaction([job.tenant_id]) as tx:
+            lane = lane_of(agreement_id)
+            operations = await records.live_of_lane(tx, EFFECT, job.tenant_id, job.site_id, lane)
         # What was written meanwhile may be missing in what was read, and is no difference.
         settled = [one if one.updated_at < began else replace(one, state=State.IN_FLIGHT) for one in operations]
         held.append(Held(agreement_id, facts.get(agreement_id), settled, additions))

@@ -1,5 +1,6 @@
 """What a person may say of a conflict, and that no mistake in it writes twice."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from contracts.values import TenantId
 from delivery import Adopted, NotThere, Scope, Settled, State, pause, turn
 from delivery.operations import Operation, OperationKey, marker
-from delivery.queue import PERSON, DecidedError, TakenError, conflict, decide
+from delivery.queue import PERSON, DecidedError, TakenError, conflict, decide, supersede
 from delivery.records import decisions, timeline
 from delivery.transitions import Decision
 from storage import Transaction
@@ -34,18 +35,19 @@ async def decided(house: House, key: OperationKey, decision: Decision) -> tuple[
         return await decide(tx, house.tenant, key, decision, BY)
 
 
-async def test_an_adopted_record_is_what_was_written(house: House, peer: Peer) -> None:
+@pytest.mark.parametrize("record", [1, 2])
+async def test_an_adopted_record_is_what_was_written(house: House, peer: Peer, record: int) -> None:
     key = await in_conflict(house, peer, content(1), content(1))
-    operation, settled = await decided(house, key, Adopted(2))
+    operation, settled = await decided(house, key, Adopted(record))
     assert (operation.key, operation.state) == (key, State.CONFLICT)
-    assert (settled.state, settled.remote_id) == (State.CONFIRMED, 2)
+    assert (settled.state, settled.remote_id) == (State.CONFIRMED, record)
     async with house.db.transaction([house.tenant]) as tx:
         assert await conflict(tx, house.tenant, key) is None
         [said] = await decisions(tx, house.tenant, key)
         told = await timeline(tx, house.tenant, key)
-    assert (said.decision, said.remote_id, said.by) == ("adopted", 2, BY)
+    assert (said.decision, said.remote_id, said.by) == ("adopted", record, BY)
     assert told is not None
-    assert (told[0].state, told[0].remote_id) == (State.CONFIRMED, 2)
+    assert (told[0].state, told[0].remote_id) == (State.CONFIRMED, record)
     assert (await house.queue([creation(house.tenant, house.site, 1, key="new-plan")])).new == ()
 
 
@@ -57,6 +59,14 @@ async def test_what_is_decided_once_is_not_decided_again(house: House, peer: Pee
             await decided(house, key, again)
     with pytest.raises(DecidedError):
         await decided(house, OperationKey("no-such-operation"), NotThere())
+
+
+async def test_of_two_who_decide_at_once_one_is_told_that_it_is_decided(house: House, peer: Peer) -> None:
+    key = await in_conflict(house, peer, content(1), content(1))
+    both = await asyncio.gather(*(decided(house, key, Adopted(n)) for n in (1, 2)), return_exceptions=True)
+    assert [isinstance(one, DecidedError) for one in both].count(True) == 1
+    async with house.db.transaction([house.tenant]) as tx:
+        assert len(await decisions(tx, house.tenant, key)) == 1
 
 
 async def test_a_record_that_stands_for_another_operation_is_not_adopted(house: House, peer: Peer) -> None:
@@ -75,6 +85,8 @@ async def test_what_is_tried_again_although_it_is_there_is_a_conflict_again(hous
     key = await in_conflict(house, peer, content(1, "99.00"))
     await decided(house, key, NotThere())
     assert await house.state(key) == "pending"
+    async with house.db.transaction([house.tenant]) as tx:  # a newer plan may not take it back: it may be there
+        assert await supersede(tx, house.tenant, [key]) == []
     async with house.worker(Additions(peer)):
         await house.holds(conflict=1)
         # Also with the owner that has seen it before.

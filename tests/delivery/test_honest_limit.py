@@ -32,7 +32,7 @@ async def test_the_honest_limit_is_one_duplicate_that_reconciliation_reports(hou
             await happens(lambda: len(peer.history) == 2)
         await frozen.kill()
     async with house.db.transaction([house.tenant]) as tx:
-        recorded = await live_of_lane(tx, EFFECT, house.tenant, operation.lane)
+        recorded = await live_of_lane(tx, EFFECT, house.tenant, house.site, operation.lane)
     found = compare(
         operation.lane,
         recorded,

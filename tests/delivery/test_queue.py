@@ -159,6 +159,25 @@ async def test_one_job_a_lane_waits(house: House, peer: Peer) -> None:
     assert effect.jobs == 3
 
 
+async def test_a_job_that_has_begun_does_not_stand_for_one_that_is_asked_for_now(house: House) -> None:
+    assert [await _ask(house), await _ask(house), await _ask(house, "another effect")] == [True, False, True]
+    async with house.db.all_tenants() as tx:
+        await tx.execute("update operation set state = 'in_flight', epoch = gen_random_uuid()")
+    assert await _ask(house)
+
+
+async def test_a_job_that_was_found_waiting_begins_only_after_the_commit_that_found_it(house: House) -> None:
+    """So it sees what that transaction wrote, although it was queued before."""
+    free_for_a_claim = "select count(*) from (select from operation for no key update skip locked) as free"
+    await _ask(house)
+    async with house.db.transaction([house.tenant]) as tx:
+        assert not await enqueue_job(tx, EFFECT, house.tenant, house.site, "catalog", {})
+        async with house.db.all_tenants() as other:
+            assert await other.value(free_for_a_claim) == 0
+    async with house.db.all_tenants() as other:
+        assert await other.value(free_for_a_claim) == 1
+
+
 async def test_pauses_are_seen_and_ended_by_one_command(house: House) -> None:
     async with house.db.transaction([house.tenant]) as tx:
         await pause(tx, house.tenant, Scope.TENANT, "", "unauthorized", "the key was revoked")
@@ -170,6 +189,9 @@ async def test_pauses_are_seen_and_ended_by_one_command(house: House) -> None:
         ("agreement-1", "forbidden", "no right to add"),
     ]
     async with house.db.transaction([house.tenant]) as tx:
+        await pause(tx, house.tenant, Scope.LANE, "agreement-2", "forbidden", "no right")
+        assert await resume(tx, house.tenant, Scope.LANE, "agreement-2") == 1
+        assert await pauses(tx, house.tenant) == found
         assert await resume(tx, house.tenant) == 2
         assert await pauses(tx, house.tenant) == []
 
@@ -213,8 +235,11 @@ async def test_people_see_progress_and_each_attempt(house: House, peer: Peer) ->
     async with house.db.transaction([house.tenant]) as tx:
         found = await timeline(tx, house.tenant, operation.key)
         assert await timeline(tx, house.tenant, creation(house.tenant, house.site, 2).key) is None
-        assert await lanes(tx, EFFECT, house.tenant) == ["agreement-1"]
-        assert [r.key for r in await live_of_lane(tx, EFFECT, house.tenant, "agreement-1")] == [operation.key]
+        assert await lanes(tx, EFFECT, house.tenant, house.site) == ["agreement-1"]
+        assert await lanes(tx, EFFECT, house.tenant, SiteId("another")) == []
+        [live] = await live_of_lane(tx, EFFECT, house.tenant, house.site, "agreement-1")
+        assert live.key == operation.key
+        assert await live_of_lane(tx, EFFECT, house.tenant, SiteId("another"), "agreement-1") == []
     assert found is not None
     recorded, attempts = found
     assert (recorded.state, recorded.attempts, recorded.remote_id) == (State.CONFIRMED, 3, 1)
@@ -224,6 +249,11 @@ async def test_people_see_progress_and_each_attempt(house: House, peer: Peer) ->
         (3, "ok", 201, "request-1"),
     ]
     assert all(attempt.seconds >= 0 for attempt in attempts)
+
+
+async def _ask(house: House, effect: str = EFFECT) -> bool:
+    async with house.db.transaction([house.tenant]) as tx:
+        return await enqueue_job(tx, effect, house.tenant, house.site, "catalog", {})
 
 
 async def _mark(house: House, peer: Peer, operation: NewOperation, said: dict[str, object]) -> None:

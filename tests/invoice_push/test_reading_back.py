@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from contracts import topics
 from contracts.values import NO_RUN, Motion, RunId, SiteId
-from delivery import OperationKey, marker
+from delivery import Kind, Operation, OperationKey, State, marker
 from invoice_push import proving, readings, reconciling
+from invoice_push.additions import EFFECT
 from invoice_push.comparing import is_marker
 from invoice_push.nights import DIFFERENCES, KINDS, UNEXPLAINED, Nights, night_of
 from invoice_push.pusher import Additions
 from invoice_push.readings import Reconciliation
 from tests.factories import facts
 from tests.factories.grounds import until
-from tests.factories.site import CHILD, MAILBOX, MONTHLY, PREMIUM, SECOND
+from tests.factories.site import CHILD, MAILBOX, MONTHLY, PREMIUM, SECOND, Site
 from tests.invoice_push.desk import Desk
 
 pytestmark = pytest.mark.requirement("B3")
@@ -278,7 +279,22 @@ async def test_what_is_written_while_it_is_read_is_not_missing(desk: Desk) -> No
             return []
 
     site: Any = Slow()
-    await reconciling.read_run(desk.db, site, desk.tenant, facts.RUN, OperationKey("job"))
+    job = Operation(
+        tenant_id=desk.tenant,
+        key=OperationKey("job"),
+        seq=0,
+        effect=EFFECT,
+        site_id=desk.site.site_id,
+        lane=reconciling.LANE,
+        kind=Kind.JOB,
+        target=reconciling.LANE,
+        marker=None,
+        body={"run_id": facts.RUN},
+        run_id=facts.RUN,
+        state=State.IN_FLIGHT,
+        attempts=1,
+    )
+    await reconciling.read_back(desk.db, site, job)
     async with desk.db.transaction([desk.tenant]) as tx:
         [found] = await readings.reconciliations(tx, facts.RUN, 0, 9)
     assert (found.differences, found.expected) == ([], 0)
@@ -357,3 +373,12 @@ async def test_nothing_is_changed_by_reading_back(desk: Desk) -> None:
 def test_markers_of_ours_are_told_from_other_serial_numbers(key: str, serial: str) -> None:
     assert is_marker(marker(SiteId("site"), OperationKey(key.encode("ascii", "replace").decode())))
     assert not is_marker(serial) or len(serial) == 32
+
+
+async def test_what_was_written_to_another_site_is_not_looked_for_on_this_one(desk: Desk) -> None:
+    await written(desk, 1)
+    other = Site(desk.site.world, desk.site.url)
+    for agreement_id in (CHILD, MONTHLY):
+        await other.delete_agreement(agreement_id)
+    await desk.connected(site_id=other.site_id, company_id=other.company)
+    assert (await desk.read_all(), await desk.read_back()) == ([], [])

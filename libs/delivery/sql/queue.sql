@@ -29,10 +29,11 @@ limit 1
 for update
 
 -- name: supersede
--- A compare-and-set on pending: what is in flight or ambiguous keeps its coverage.
+-- A compare-and-set on pending: what is in flight or ambiguous keeps its coverage, and so does what is not there only
+-- by a person's word (transitions.NotThere): a read comes first.
 update operation
 set state = 'superseded', updated_at = now()
-where tenant_id = $1 and operation_key = any($2::text[]) and state = 'pending'
+where tenant_id = $1 and operation_key = any($2::text[]) and state = 'pending' and reason <> 'tried_again'
 returning operation_key
 
 -- name: release

@@ -70,7 +70,8 @@ where installation.foreign_to <> ''
 -- name: lanes
 select distinct lane
 from operation
-where tenant_id = $1 and effect = $2 and kind <> 'job' and state in ('in_flight', 'ambiguous', 'confirmed', 'conflict')
+where tenant_id = $1 and effect = $2 and site_id = $3 and kind <> 'job'
+  and state in ('in_flight', 'ambiguous', 'confirmed', 'conflict')
 order by lane
 
 -- name: live_of_lane
@@ -78,9 +79,14 @@ order by lane
 select tenant_id, operation_key as key, state, effect, lane, kind, marker, body, run_id, reason, message, attempts,
   remote_id, created_at, updated_at
 from operation
-where tenant_id = $1 and effect = $2 and lane = $3 and kind <> 'job'
+where tenant_id = $1 and effect = $2 and site_id = $3 and lane = $4 and kind <> 'job'
   and state in ('in_flight', 'ambiguous', 'confirmed', 'conflict')
 order by seq
+
+-- name: sites
+select operation_key as key, site_id
+from operation
+where tenant_id = $1 and operation_key = any($2::text[])
 
 -- name: lanes_of_markers
 -- Reads all that the tenant has written; asked only where a reading has found what nothing explains.

@@ -34,8 +34,12 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What decides about a correction, as things stand now; None is what is not known."""
+    """What decides about a correction, as things stand now; None is what is not known.
 
+    `apart` says why the site that the original was written to is out of reach: the ids in it mean nothing elsewhere.
+    """
+
+    apart: Held | None
     program: Program | None
     agreement: Agreement | None
     item: Item | None
@@ -82,7 +86,12 @@ def _drafted(
     line: Line, part: Part, missing: Amounts, unit: prices.Priced, original: Draft, around: Around
 ) -> Correction:
     agreement = around.agreement
-    stopped = switched_off(line, around.program) or unusable(original.agreement_id, agreement) or _out(around.item)
+    stopped = (
+        around.apart
+        or switched_off(line, around.program)
+        or unusable(original.agreement_id, agreement, line.currency)
+        or _out(around.item)
+    )
     if stopped is not None:
         return Correction(part, missing, None, stopped)
     assert agreement is not None  # noqa: S101 (unusable holds what has none)

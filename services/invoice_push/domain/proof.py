@@ -15,7 +15,7 @@ Part = Literal["pushed", "ready", "held", "ignored", "failed"]
 class Summed:
     """Lines of one document in one state for one reason, added up; or corrections of its lines.
 
-    `rounding`: of written lines, the part of cost - written_cost that is no more than half a cent a line.
+    `rounding`: of written lines, the part of cost - written_cost that rounding explains (B3).
     """
 
     document_id: str

@@ -62,21 +62,21 @@ def switched_off(line: Line, program: Program | None) -> Held | None:
     return None
 
 
-def unusable(agreement_id: int, agreement: Agreement | None) -> Held | None:
-    """Why nothing at all can be written to an agreement."""
+def unusable(agreement_id: int, agreement: Agreement | None, currency: str) -> Held | None:
+    """Why nothing in this currency can be written to an agreement (B17)."""
     if agreement is None:
         return Held(Reason.NO_AGREEMENT, str(agreement_id))
     if agreement.status != "Active":
         return Held(Reason.AGREEMENT_CLOSED, f"{agreement.name} is {agreement.status or 'of unknown status'}")
+    if agreement.currency != currency:
+        return Held(Reason.OTHER_CURRENCY, f"{currency} on {agreement.name} in {agreement.currency or 'none'}")
     return None
 
 
 def _unfit(line: Line, target: Target, agreement: Agreement | None) -> Held | None:
-    stopped = unusable(target.agreement_id, agreement)
+    stopped = unusable(target.agreement_id, agreement, line.currency)
     if stopped is not None or agreement is None:
         return stopped
-    if agreement.currency != line.currency:
-        return Held(Reason.OTHER_CURRENCY, f"{line.currency} on {agreement.name} in {agreement.currency or 'none'}")
     if (line.motion in _ON_ONE_TIME) != agreement.one_time:
         wanted = "a one-time agreement" if line.motion in _ON_ONE_TIME else "a monthly agreement"
         return Held(Reason.AGREEMENT_UNFIT, f"{line.motion} needs {wanted}")

@@ -96,6 +96,15 @@ where correction.tenant_id = $1 and correction.identity = any($2::text[]) and co
 update correction set state = 'ready', reason = '', detail = '', allowed_by = $3, updated_at = now()
 where tenant_id = $1 and run_id = $2 and state = 'held' and reason = $4 and draft is not null
 
+-- name: given_up
+-- Served by correction_operation and the primary key.
+select queued.operation_key, tried.operation_key as given_up
+from correction as queued
+join correction as tried on tried.tenant_id = queued.tenant_id and tried.identity = queued.identity
+where queued.tenant_id = $1 and queued.operation_key = any($2::text[])
+  and tried.number < queued.number and tried.operation_key is not null and not tried.written
+order by tried.number
+
 -- name: synced
 update correction set state = 'synced', addition_id = done.addition_id, updated_at = now()
 from unnest($1::text[], $2::text[], $3::bigint[]) as done (tenant_id, operation_key, addition_id)

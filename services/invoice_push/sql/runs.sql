@@ -59,10 +59,11 @@ limit $4
 
 -- name: sums
 -- Lines by state and reason, then their corrections. What is left over of a written line beside its corrections is
--- rounding while it is no more than half a cent.
+-- rounding while it is no more than half a cent, or half a cent a unit (B3) where nothing waits to be accounted for.
 with found as (
   select line.document_id, line.state, line.reason, line.source_cost, line.written_cost, line.written_price,
-    line.source_cost - line.written_cost - coalesce(corrected.cost, 0) as left_over
+    line.source_cost - line.written_cost - coalesce(corrected.cost, 0) as left_over,
+    0.005 * case when line.amended_by = '' then greatest(abs(line.quantity), 1) else 1 end as rounds
   from line
   left join (
     select identity, sum(cost) as cost
@@ -73,7 +74,7 @@ with found as (
 )
 select document_id, state, reason, count(*)::int as lines, sum(source_cost) as cost, sum(written_cost) as written_cost,
   sum(written_price) as written_price,
-  coalesce(sum(left_over) filter (where abs(left_over) <= 0.005), 0) as rounding, false as is_correction
+  coalesce(sum(left_over) filter (where abs(left_over) <= rounds), 0) as rounding, false as is_correction
 from found
 group by document_id, state, reason
 union all
