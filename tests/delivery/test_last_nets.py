@@ -3,7 +3,9 @@
 import asyncpg
 import pytest
 
+from delivery import Scope, pause
 from delivery.operations import State
+from delivery.queue import PERSON
 from tests.delivery.additions import creation, patch
 from tests.delivery.house import House
 
@@ -99,10 +101,22 @@ async def test_unknown_words_are_refused(house: House, column: str) -> None:
 
 
 async def test_tenants_do_not_see_each_others_operations(house: House) -> None:
-    await house.queue([creation(house.tenant, house.site, 1)])
-    async with house.db.transaction(()) as tx:
-        for table in ("operation", "coverage", "attempt", "decision", "delivery_pause"):
-            assert await tx.value(f"select count(*) from {table}") == 0  # noqa: S608 (names of ours)
+    operation = creation(house.tenant, house.site, 1)
+    await house.queue([operation])
+    async with house.db.transaction([house.tenant]) as tx:
+        await pause(tx, house.tenant, Scope.LANE, operation.lane, PERSON, "month end")
+    async with house.db.all_tenants() as tx:
+        for insert in (
+            "insert into attempt (tenant_id, operation_key, number, outcome, seconds) values ($1, $2, 1, 'ok', 1)",
+            "insert into decision (tenant_id, operation_key, decision, by) values ($1, $2, 'adopted', 'ann')",
+        ):
+            await tx.execute(insert, house.tenant, operation.key)
+    for table in ("operation", "coverage", "attempt", "decision", "delivery_pause"):
+        counted = f"select count(*) from {table}"  # noqa: S608 (names of ours)
+        async with house.db.transaction([house.tenant]) as tx:
+            assert await tx.value(counted) == 1
+        async with house.db.transaction(()) as tx:
+            assert await tx.value(counted) == 0
 
 
 async def _keys(house: House) -> list[str]:
