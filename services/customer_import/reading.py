@@ -204,7 +204,7 @@ def _agreement(agreement: Agreement, options: Mapping[int, str]) -> tuple[Any, .
         agreement.invoicing_cycle or "",
         agreement.period_type or "",
         bool(agreement.prorate_flag),
-        (currency.currency_code or currency.currency_identifier or "") if currency else "",
+        currency.code if currency else "",
         agreement.bill_start_date,
         None if agreement.no_ending_date_flag else agreement.end_date,
         # Text that is no date counts as none to come: lines are then held.

@@ -145,6 +145,8 @@ def draft_from_json(stored: dict[str, Any]) -> Draft:
         taxable=stored["taxable"],
         bill_customer=stored["bill_customer"],
         expects=Expected(
+            company_id=expects["company_id"],
+            currency=expects["currency"],
             next_invoice=_day(expects["next_invoice"]),
             prorate=expects["prorate"],
             parent_next_invoice=_day(expects["parent_next_invoice"]),
@@ -158,6 +160,7 @@ def agreement_of(fact: AgreementChanged) -> values.Agreement:
     return values.Agreement(
         agreement_id=fact.agreement_id,
         name=fact.name,
+        company_id=fact.company_id,
         status=fact.status if not fact.removed else "removed",
         cycle=fact.cycle,
         one_time=fact.one_time,

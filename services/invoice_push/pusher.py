@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from http import HTTPStatus
 from typing import Any
@@ -310,16 +310,17 @@ async def _agreement(site: ConnectWise, agreement_id: int) -> tuple[Agreement, E
 
 
 async def _expected(site: ConnectWise, agreement: Agreement) -> Expected:
-    parent_id = agreement.parent_agreement.id if agreement.parent_agreement else None
-    if parent_id is None:
-        return Expected(_next_invoice(agreement), bool(agreement.prorate_flag))
-    parent = await site.agreements.get(parent_id)
-    return Expected(
+    found = Expected(
+        agreement.company.id or 0 if agreement.company else 0,
+        agreement.currency.code if agreement.currency else "",
         _next_invoice(agreement),
         bool(agreement.prorate_flag),
-        _next_invoice(parent),
-        bool(parent.prorate_flag),
     )
+    parent_id = agreement.parent_agreement.id if agreement.parent_agreement else None
+    if parent_id is None:
+        return found
+    parent = await site.agreements.get(parent_id)
+    return replace(found, parent_next_invoice=_next_invoice(parent), parent_prorate=bool(parent.prorate_flag))
 
 
 def _next_invoice(agreement: Agreement) -> date | None:
@@ -330,6 +331,8 @@ def _next_invoice(agreement: Agreement) -> date | None:
 def _changed(planned: Expected, now: Expected) -> str:
     said = []
     for name, label in (
+        ("company_id", "company"),
+        ("currency", "currency"),
         ("next_invoice", "next invoice date"),
         ("prorate", "proration"),
         ("parent_next_invoice", "parent's next invoice date"),

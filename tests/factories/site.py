@@ -23,6 +23,7 @@ sites:
     roles: {{reader: {{based_on: sync, without: [Agreements.add]}}}}
     companies:
       - {{id: 101, identifier: AlderFinch, name: Alder & Finch, status: Active, types: [Client], currency: USD}}
+      - {{id: 102, identifier: BirchLane, name: Birch Lane, status: Active, types: [Client], currency: USD}}
     catalog:
       - {{id: 501, identifier: PREMIUM, price: 20.33, cost: 18.48}}
       - {{id: 502, identifier: MAILBOX, price: 5, cost: 4}}

@@ -36,6 +36,7 @@ def agreement(**changes: Any) -> Agreement:
     usual = Agreement(
         agreement_id=1,
         name="Cloud Monthly",
+        company_id=101,
         status="Active",
         cycle="Monthly",
         one_time=False,

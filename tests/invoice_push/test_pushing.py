@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -138,14 +139,23 @@ async def test_steps_and_facts_say_what_was_written(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("B8")
-async def test_an_agreement_that_changed_since_it_was_planned_is_a_conflict_and_nothing_is_sent(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("edited", "said"),
+    [
+        ({"nextInvoiceDate": "2027-01-01T00:00:00Z"}, "next invoice date was 2026-12-01, is 2027-01-01"),
+        ({"prorateFlag": False}, "proration was True, is False"),
+        ({"company": {"id": 102}}, "company was 101, is 102"),
+        ({"currency": {"name": "Euro"}}, "currency was USD, is EUR"),
+    ],
+)
+async def test_an_agreement_that_changed_since_it_was_planned_is_a_conflict_and_nothing_is_sent(
+    desk: Desk, edited: dict[str, Any], said: str
+) -> None:
     await desk.billed(facts.billed())
     await desk.approved()
-    await desk.site.edit("agreements", MONTHLY, nextInvoiceDate="2027-01-01T00:00:00Z")
+    await desk.site.edit("agreements", MONTHLY, **edited)
     await desk.delivered()
-    state, reason, detail = await desk.stands()
-    assert (state, reason) == ("failed", "changed")
-    assert detail == "the agreement changed since it was planned: next invoice date was 2026-12-01, is 2027-01-01"
+    assert await desk.stands() == ("failed", "changed", f"the agreement changed since it was planned: {said}")
     assert desk.site.written() == []
     assert [(one.state, one.reason) for one in await desk.settled()] == [("failed", "changed")]
     assert [row.part for row in (await desk.proof()).rows] == ["failed"]

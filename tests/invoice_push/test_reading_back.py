@@ -231,6 +231,7 @@ async def test_everything_that_was_ever_written_is_read_with_the_companys_other_
 
 async def test_reading_everything_goes_on_where_it_was_killed(desk: Desk) -> None:
     await written(desk, 1)
+    await desk.site.edit("agreements", SECOND, company={"id": 102})
     await desk.agreement(SECOND, name="Second", company_id=102)
     await desk.mapped(Motion.AZURE, SECOND)
     await desk.billed(facts.billed(7, "10.00", motion=Motion.AZURE, quantity=Decimal(1)))

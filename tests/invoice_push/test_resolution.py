@@ -97,7 +97,7 @@ def test_a_ready_line_is_drafted_whole() -> None:
     assert (draft.effective, draft.cancelled) == (date(2026, 12, 1), date(2026, 12, 31))
     assert (draft.taxable, draft.bill_customer) == (True, "Billable")
     assert draft.description == "Business Premium: cycleCharge 10, 2026-10-15 to 2026-11-14"
-    assert draft.expects == Expected(date(2026, 12, 1), prorate=True)
+    assert draft.expects == Expected(101, "USD", date(2026, 12, 1), prorate=True)
 
 
 def test_the_go_live_day_itself_is_billed() -> None:

@@ -96,6 +96,11 @@ class CurrencyReference(Reference):
     currency_identifier: str | None = None
     symbol: str | None = None
 
+    @property
+    def code(self) -> str:
+        """`USD`, say; '' where the record does not tell."""
+        return self.currency_code or self.currency_identifier or ""
+
 
 class IdentifiedRecord(Record):
     """A record with an id of its own."""

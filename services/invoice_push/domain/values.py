@@ -122,6 +122,7 @@ class Agreement:
 
     agreement_id: int
     name: str
+    company_id: int
     status: str
     cycle: str
     one_time: bool
@@ -186,8 +187,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The before-image of an agreement: its own and its parent's next invoice date and proration."""
+    """The before-image of an agreement: whose it is, its currency, when it and its parent invoice next, proration."""
 
+    company_id: int
+    currency: str
     next_invoice: date | None
     prorate: bool
     parent_next_invoice: date | None = None
@@ -196,7 +199,14 @@ class Expected:
     @classmethod
     def of(cls, agreement: Agreement) -> "Expected":
         """As the agreement stands now."""
-        return cls(agreement.next_invoice, agreement.prorate, agreement.parent_next_invoice, agreement.parent_prorate)
+        return cls(
+            agreement.company_id,
+            agreement.currency,
+            agreement.next_invoice,
+            agreement.prorate,
+            agreement.parent_next_invoice,
+            agreement.parent_prorate,
+        )
 
 
 @dataclass(frozen=True, slots=True)
