@@ -196,7 +196,7 @@ def _operation(number: int) -> NewOperation:
         description=f"line {number}",
         taxable=False,
         bill_customer="Billable",
-        expects=Expected(0, "", NEXT, prorate=True),
+        expects=Expected(1, "USD", NEXT, prorate=True),
     )
     body = draft_to_json(draft)
     return NewOperation(TENANT, SITE, operation_key("bench", uuid4()), Kind.CREATE, lane_of(agreement), body)
