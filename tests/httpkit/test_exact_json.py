@@ -53,7 +53,7 @@ def test_number_that_json_does_not_know_is_refused(value: str) -> None:
         dumps(Decimal(value))
 
 
-@pytest.mark.parametrize("number", ["1e999999999", "1e-999999999", "0e999999999", "0." + "1" * 2000])
+@pytest.mark.parametrize("number", ["1e401", "1e999999999", "1e-999999999", "0." + "1" * 2000])
 def test_number_that_no_computer_could_write_out_is_unreadable(number: str) -> None:
     """A dozen bytes that take hours to make an integer of, as a record's id is one."""
     with pytest.raises(UnreadableJson):
