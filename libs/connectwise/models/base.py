@@ -1,5 +1,6 @@
 """What all records that are read, and all drafts that are written, have in common."""
 
+from functools import cache
 from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
@@ -66,12 +67,18 @@ class Record(BaseModel):
     def _empty_is_none(cls, raw: Any) -> Any:
         if not isinstance(raw, dict) or "" not in raw.values():
             return raw
-        no_text = {
-            field.alias
-            for field in cls.model_fields.values()
-            if not {str, Any}.intersection((field.annotation, *get_args(field.annotation)))
-        }
+        no_text = _without_text(cls)
         return {name: None if value == "" and name in no_text else value for name, value in raw.items()}
+
+
+@cache
+def _without_text(record: type[Record]) -> frozenset[str | None]:
+    """The members, by the site's names, where no text can stand."""
+    return frozenset(
+        field.alias
+        for field in record.model_fields.values()
+        if not {str, Any}.intersection((field.annotation, *get_args(field.annotation)))
+    )
 
 
 def _record_in(annotation: Any) -> type[Record] | None:
